@@ -1,0 +1,1 @@
+"""Logweir's ingest service: events in, metrics, Sentry issues and stories out."""

@@ -1,0 +1,75 @@
+"""Every fault the service names, and what an operator or a sender is told of it.
+
+::
+
+    LogweirError
+    ├── OperatorError              one line and an exit code; the operator can mend it
+    │   ├── ConfigurationError     78
+    │   │   └── RulesError         78, one problem per line, each with file and line
+    │   ├── UnknownFormat          78
+    │   ├── FolderLocked           73
+    │   └── StorageBroken          70
+    └── Refusal                    a request that is answered with a status and a code
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class LogweirError(Exception):
+    """The root of all faults raised on purpose."""
+
+
+class OperatorError(LogweirError):
+    """A fault that an operator can mend: its text says what, where, and what to do, in one line."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class ConfigurationError(OperatorError):
+    """A setting that cannot be used."""
+
+    exit_code = 78
+
+
+class RulesError(ConfigurationError):
+    """Rules that cannot be used; ``problems`` holds one ``file:line: text`` each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UnknownFormat(OperatorError):
+    """A data folder written in a format that this version does not know. Nothing was changed in it."""
+
+    exit_code = 78
+
+
+class FolderLocked(OperatorError):
+    """Another service owns the data folder."""
+
+    exit_code = 73
+
+
+class StorageBroken(OperatorError):
+    """The disk refused to make data durable; the process must not go on with this file."""
+
+    exit_code = 70
+
+
+class Refusal(LogweirError):
+    """A request that is not accepted as it stands.
+
+    ``status`` is the HTTP status, ``code`` the machine-readable reason, ``retry_after_seconds`` a hint to the
+    sender, or None.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,87 @@
+"""What an event is inside the service: typed where its grammar is fixed, ``Any`` where rules look."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple, Protocol, cast
+from uuid import UUID, uuid5
+
+import msgspec
+
+FIXED_FIELDS: Final = ("event", "service", "level", "timestamp", "correlation_id")
+"""The typed fields of every event struct, in order."""
+
+
+class Event(Protocol):
+    """The fields that every stage may read; those asked of `event_type` stand beside them.
+
+    A field that is absent or null is None. `timestamp` is aware: the moment of emission.
+    """
+
+    event: str
+    service: str
+    level: str
+    timestamp: datetime
+    correlation_id: str | None
+
+
+class StoredEvent(NamedTuple):
+    """One event as the journal holds it."""
+
+    lsn: int
+    """Number of the commit it came with."""
+    index: int
+    """Its place among the lines of that commit, from 0."""
+    received: float
+    """When that commit was made, in seconds since the epoch: the only clock that state moves by."""
+    line: bytes
+    """Its JSON, without a newline."""
+
+
+class StoredBatch(NamedTuple):
+    """The lines of one commit, in order."""
+
+    lsn: int
+    received: float
+    lines: bytes
+    """NDJSON; each line ends with a newline."""
+
+
+def event_type(fields: Iterable[str]) -> type[Event]:
+    """Make the struct that decodes an event's fixed fields and the `fields` named, and skips all others.
+
+    The fixed fields are typed, because that decodes faster than `Any`; a line that does not fit is judged on
+    its own. The fields named are `Any`, so that one odd value never refuses its neighbours.
+    """
+    extra = [(attribute(name), Any, None) for name in sorted({*fields} - {*FIXED_FIELDS})]
+    struct = msgspec.defstruct(
+        "Event",
+        [
+            ("event", str),
+            ("service", str),
+            ("level", Literal["debug", "info", "warning", "error", "critical"]),
+            ("timestamp", datetime),
+            ("correlation_id", str | None, None),
+            *extra,
+        ],
+        rename={attribute(name): name for name in fields if attribute(name) != name},
+        gc=False,
+    )
+    return cast("type[Event]", struct)
+
+
+def attribute(field: str) -> str:
+    """The attribute name under which an event struct holds `field`: ``class`` is held as ``class_``."""
+    return f"{field}_" if keyword.iskeyword(field) else field
+
+
+def identity(journal: UUID, lsn: int, index: int) -> UUID:
+    """The identity of a stored event towards everything behind the journal: the same after any restart."""
+    return uuid5(journal, f"{lsn}:{index}")
+
+
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC with microseconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
