@@ -1,0 +1,1 @@
+"""Structured events with a correlation id, in three lines."""
