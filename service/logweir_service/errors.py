@@ -67,7 +67,9 @@ class Refusal(LogweirError):
     sender, or None.
     """
 
-    def __init__(self, status: int, code: str, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after_seconds: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
