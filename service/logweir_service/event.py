@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol, cast
+from typing import Any, Final, Literal, Protocol, cast
 from uuid import UUID, uuid5
 
 import msgspec
@@ -27,7 +28,8 @@ class Event(Protocol):
     correlation_id: str | None
 
 
-class StoredEvent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
     """One event as the journal holds it."""
 
     lsn: int
@@ -40,7 +42,8 @@ class StoredEvent(NamedTuple):
     """Its JSON, without a newline."""
 
 
-class StoredBatch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
     """The lines of one commit, in order."""
 
     lsn: int

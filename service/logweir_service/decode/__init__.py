@@ -1,0 +1,6 @@
+"""Bytes to events: what is accepted, what is rejected and why. Knows neither HTTP nor rules."""
+
+from .batch import Batch, Rejection
+from .decoder import Decoder, lines_of_array
+
+__all__ = ["Batch", "Decoder", "Rejection", "lines_of_array"]

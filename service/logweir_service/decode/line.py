@@ -1,0 +1,202 @@
+"""The verdict on one line, taken by itself: slow, exact, and depending on the line's bytes alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from logweir import fields
+from logweir_service.event import Event, rfc3339
+from logweir_service.limits import Limits
+
+OLDEST_TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
+"""An event from before this moment has a clock that was never set."""
+
+MAX_AHEAD = timedelta(minutes=5)
+"""How far a sender's clock may run before ours."""
+
+
+class Refused(Exception):
+    """A line that is no acceptable event."""
+
+    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.message = message
+
+
+class Accepted(NamedTuple):
+    """A line as it is stored, and its event."""
+
+    line: bytes
+    event: Event
+
+
+class Control(NamedTuple):
+    """A line by which the sender speaks of its stream."""
+
+    lost: int
+    closed: bool
+
+
+class LineJudge:
+    """Takes lines one by one; the reference that the decoder's fast path must agree with."""
+
+    def __init__(self, struct: type[Event], limits: Limits) -> None:
+        self._struct = struct
+        self._limits = limits
+        self._members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._event = msgspec.json.Decoder(struct)
+
+    def judge(self, line: bytes, *, received: float, numbered: bool) -> Accepted | Control:
+        """Accept `line` as an event or, in a `numbered` stream, as a control line.
+
+        Raises:
+            Refused: with a code that a sender can act upon.
+        """
+        if len(line) > self._limits.max_event_bytes:
+            message = f"the event has {len(line)} bytes, more than {self._limits.max_event_bytes}"
+            raise Refused("too_large", message)
+        members = self._parse(line)
+        if numbered and (control := _control(members)) is not None:
+            return control
+        kept = {key: raw for key, raw in members.items() if key[:1] != "_" or key in fields.SENDER_KEYS}
+        for name, grammar in (("event", fields.EVENT_NAME), ("service", fields.SERVICE_NAME)):
+            _require(kept, name, grammar)
+        if _require(kept, "level", None) not in fields.LEVELS:
+            raise Refused("invalid_field", f"level must be one of {', '.join(fields.LEVELS)}", field="level")
+        if "correlation_id" in kept and bytes(kept["correlation_id"]) != b"null":
+            _require(kept, "correlation_id", fields.CORRELATION_ID)
+        changed = len(kept) != len(members) or _date(kept, received)
+        stored = _object(kept) if changed else line
+        return Accepted(stored, self.event(stored))
+
+    def event(self, line: bytes) -> Event:
+        """Decode a line that was accepted; a number out of every range reads as absent."""
+        try:
+            return self._event.decode(line)
+        except msgspec.ValidationError:
+            members = json.loads(line, parse_int=_int_or_none, parse_float=_float_or_none)
+            return msgspec.convert(members, self._struct)
+
+    def _parse(self, line: bytes) -> dict[str, msgspec.Raw]:
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            raise Refused("invalid_utf8", f"not UTF-8 at byte {error.start}") from None
+        try:
+            members = self._members.decode(line)
+        except RecursionError:
+            raise self._too_deep() from None
+        except msgspec.ValidationError:
+            raise Refused("not_an_object", "an event is a JSON object") from None
+        except msgspec.DecodeError as error:
+            raise Refused("invalid_json", str(error)) from None
+        self._check_shape(line)
+        return members
+
+    def _check_shape(self, line: bytes) -> None:
+        """Refuse what is nested too deep or has an object of too many keys."""
+        opening = line.count(b"{") + line.count(b"[")
+        if opening <= self._limits.max_depth and line.count(b":") <= self._limits.max_keys:
+            return
+        try:
+            root = json.loads(line, parse_int=len, parse_float=len)
+        except RecursionError:
+            raise self._too_deep() from None
+        level = [root]
+        depth = 0
+        while level:
+            depth += 1
+            if depth > self._limits.max_depth:
+                raise self._too_deep()
+            inside: list[Any] = []
+            for container in level:
+                if isinstance(container, dict) and len(container) > self._limits.max_keys:
+                    message = f"an object has {len(container)} keys, more than {self._limits.max_keys}"
+                    raise Refused("too_many_keys", message)
+                values = container.values() if isinstance(container, dict) else container
+                inside.extend(value for value in values if isinstance(value, dict | list))
+            level = inside
+
+    def _too_deep(self) -> Refused:
+        return Refused("too_deep", f"nested deeper than {self._limits.max_depth} levels")
+
+
+def well_timed(timestamp: datetime, received: float) -> bool:
+    """Whether an event's own clock can be believed."""
+    return (
+        timestamp.tzinfo is not None
+        and OLDEST_TIMESTAMP <= timestamp <= datetime.fromtimestamp(received, UTC) + MAX_AHEAD
+    )
+
+
+def _require(members: dict[str, msgspec.Raw], name: str, grammar: Any) -> str:
+    if name not in members or bytes(members[name]) == b"null":
+        raise Refused("missing_field", f"{name} is required", field=name)
+    try:
+        value = msgspec.json.decode(members[name], type=str)
+    except msgspec.ValidationError:
+        raise Refused("invalid_field", f"{name} must be a string", field=name) from None
+    if grammar is not None and not grammar.fullmatch(value):
+        raise Refused("invalid_field", f"{name} must match {grammar.pattern}", field=name)
+    return value
+
+
+def _date(members: dict[str, msgspec.Raw], received: float) -> bool:
+    """Give an event without a believable timestamp the time of receipt, flag it, and keep what it said."""
+    raw = bytes(members.get("timestamp", b"null"))
+    try:
+        if well_timed(msgspec.json.decode(raw, type=datetime), received):
+            return False
+    except (msgspec.DecodeError, ValueError):
+        pass  # judged like a clock that cannot be believed
+    flag = "timestamp_absent" if raw == b"null" else "timestamp_odd"
+    if flag == "timestamp_odd":
+        members["timestamp_original"] = msgspec.Raw(raw)
+    members["timestamp"] = msgspec.Raw(f'"{rfc3339(received)}"'.encode())
+    flags = _flags(members.get(fields.FLAGS))
+    members[fields.FLAGS] = msgspec.Raw(msgspec.json.encode([*flags, flag]))
+    return True
+
+
+def _flags(raw: msgspec.Raw | None) -> list[str]:
+    try:
+        return msgspec.json.decode(raw, type=list[str]) if raw is not None else []
+    except msgspec.ValidationError:
+        return []
+
+
+def _control(members: dict[str, msgspec.Raw]) -> Control | None:
+    if members.keys() == {fields.CLOSED}:
+        return Control(lost=0, closed=True)
+    if members.keys() != {fields.LOST}:
+        return None
+    try:
+        count = msgspec.json.decode(members[fields.LOST], type=dict[str, int])["count"]
+    except (msgspec.ValidationError, KeyError):
+        count = 0
+    if not 0 < count < 1 << 53:
+        raise Refused("invalid_control", '_lost must be {"count": N} with N from 1 on', field=fields.LOST)
+    return Control(lost=count, closed=False)
+
+
+def _object(members: dict[str, msgspec.Raw]) -> bytes:
+    """An object of the members, whose values keep their bytes."""
+    return b"{%s}" % b",".join(
+        b"%s:%s" % (msgspec.json.encode(key), bytes(raw)) for key, raw in members.items()
+    )
+
+
+def _int_or_none(digits: str) -> int | None:
+    return int(digits) if len(digits) < 300 else None
+
+
+def _float_or_none(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
