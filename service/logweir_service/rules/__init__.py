@@ -1,0 +1,29 @@
+"""The rule language: YAML in, a checked and frozen `RuleSet` out."""
+
+from .expression import BadExpression, Predicate, compile_predicate
+from .model import (
+    BreadcrumbsRule,
+    LabelRule,
+    MetricRule,
+    PromoteRule,
+    RateLimit,
+    RuleSet,
+    ScrubRule,
+    StoreRule,
+    ValueRule,
+)
+
+__all__ = [
+    "BadExpression",
+    "BreadcrumbsRule",
+    "LabelRule",
+    "MetricRule",
+    "Predicate",
+    "PromoteRule",
+    "RateLimit",
+    "RuleSet",
+    "ScrubRule",
+    "StoreRule",
+    "ValueRule",
+    "compile_predicate",
+]

@@ -1,0 +1,168 @@
+"""What a rule is once it is read: frozen, checked, ready to be compiled or asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from logweir_service.event import Event
+
+from .expression import FAULTS, Predicate
+
+MetricType = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRule:
+    """How one label's text is made of an event: the first field present wins, else `default`."""
+
+    name: str
+    fields: tuple[str, ...] = ()
+    constant: str | None = None
+    default: str = "unknown"
+    lower: bool = False
+    map: tuple[tuple[str, str], ...] | None = None
+    """Globs and the texts they give, in order; a text that none takes becomes `other`."""
+    allow: frozenset[str] | None = None
+    """The only texts let through; all others become `other`."""
+    other: str = "other"
+    truncate: int = 200
+    """Characters kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRule:
+    """Where a number comes from, and how it becomes the unit in the metric's name."""
+
+    field: str
+    multiply: float = 1.0
+    divide: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRule:
+    """One metric: which events feed it, with what value, under which labels, within which budget."""
+
+    name: str
+    type: MetricType
+    help: str
+    events: tuple[str, ...]
+    """Names or globs; ``*`` crosses dots."""
+    when: Predicate | None = None
+    value: ValueRule | None = None
+    """None counts events."""
+    labels: tuple[LabelRule, ...] = ()
+    buckets: tuple[float, ...] = ()
+    """Upper bounds of a histogram, ascending, without infinity."""
+    max_series: int = 2000
+    """Per metric and service."""
+    max_label_values: int = 200
+    """Per label, metric and service."""
+    exemplar: bool = True
+    """Whether samples point at the correlation id of an event that made them."""
+    init: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Label and texts: the product is shown as 0 once a service is seen."""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every event field it reads."""
+        read = {field for label in self.labels for field in label.fields}
+        if self.when is not None:
+            read |= self.when.fields
+        if self.value is not None:
+            read.add(self.value.field)
+        return frozenset(read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreadcrumbsRule:
+    """Which earlier events are told with an error."""
+
+    by: str = "correlation_id"
+    last: int = 50
+    within_seconds: float = 600.0
+    grace_seconds: float = 2.0
+    """How long to wait for events of other services that are still on their way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """How many events of one fingerprint or stack are sent."""
+
+    burst: int = 10
+    per_minute: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteRule:
+    """Which events become issues, and how they look there."""
+
+    name: str
+    when: Predicate
+    unless: Predicate | None
+    fingerprint: tuple[str, ...] = ("event", "error_type")
+    """Fields; for events without frames, which Sentry groups better by itself."""
+    force_fingerprint: bool = False
+    user: tuple[tuple[str, str], ...] = (("id", "user_id"),)
+    """Key of Sentry's user, and the field it is taken from."""
+    tags: tuple[str, ...] = ("service", "environment", "service_version", "correlation_id", "http_route")
+    breadcrumbs: BreadcrumbsRule = BreadcrumbsRule()
+    rate_limit: RateLimit = RateLimit()
+    sample_rate: float = 1.0
+
+    def takes(self, event: Event) -> bool:
+        """Whether to promote the event: a failing `when` is no, a failing `unless` suppresses nothing."""
+        try:
+            if not self.when(event):
+                return False
+        except FAULTS:
+            return False
+        try:
+            return self.unless is None or not self.unless(event)
+        except FAULTS:
+            return True
+
+    def never(self, *, level: str, event: str) -> bool:
+        """Whether it takes no event of this level and name, whatever else the event holds."""
+        return self.when.never(level=level, event=event)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every event field it reads."""
+        read = {*self.fingerprint, *self.tags, self.breadcrumbs.by, *(field for _, field in self.user)}
+        return frozenset(read | self.when.fields | (self.unless.fields if self.unless else frozenset()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRule:
+    """How long or how much of what is counted is kept when a segment is compacted."""
+
+    events: tuple[str, ...]
+    levels: tuple[str, ...] = ()
+    """Empty means every level."""
+    keep: float = 1.0
+    """The share of stories kept; 0 is never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrubRule:
+    """What is taken out of events before they are stored."""
+
+    keys: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """A whole set of rules, read and checked together."""
+
+    metrics: tuple[MetricRule, ...] = ()
+    promote: tuple[PromoteRule, ...] = ()
+    store: tuple[StoreRule, ...] = ()
+    scrub: tuple[ScrubRule, ...] = ()
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every event field that any rule reads."""
+        rules: tuple[MetricRule | PromoteRule, ...] = (*self.metrics, *self.promote)
+        return frozenset().union(*(rule.fields for rule in rules))
