@@ -1,0 +1,129 @@
+"""The data folder: its layout, its owner, its format."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+
+from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
+
+from .format import VERSION
+
+
+class _Format(msgspec.Struct):
+    format: int
+    journal: UUID
+
+
+class DataFolder:
+    """One service's data: ``LOCK format.json journal/ checkpoints/``.
+
+    `claim` makes this process its only writer; readers need no claim and stop at the last whole commit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = path / "journal"
+        self.checkpoints = path / "checkpoints"
+        self._lock: int | None = None
+
+    def claim(self) -> UUID:
+        """Create what is missing, lock the folder, and return the identity of its journal.
+
+        Raises:
+            FolderLocked: another process has it.
+            ConfigurationError: it cannot be written.
+            UnknownFormat: another version wrote it; nothing is changed.
+        """
+        try:
+            for folder in (self.path, self.journal, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._take_lock(self._lock)
+            return self._identify()
+        except OSError as error:
+            raise ConfigurationError(
+                f"data folder {self.path} cannot be used: {error.strerror}; "
+                "give this user write access or name another with --data or LOGWEIR_DATA"
+            ) from None
+
+    def release(self) -> None:
+        """Let another process claim the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def identify(self) -> UUID:
+        """The identity of the journal of an existing folder.
+
+        Raises:
+            ConfigurationError: no service has ever used this folder.
+            UnknownFormat: another version wrote it.
+        """
+        try:
+            text = (self.path / "format.json").read_bytes()
+        except OSError:
+            raise ConfigurationError(
+                f"{self.path} is no data folder of Logweir: name it with --data or LOGWEIR_DATA"
+            ) from None
+        return self._known(text)
+
+    def _take_lock(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            self.release()
+            raise FolderLocked(
+                f"data folder {self.path} is locked by pid {owner}: stop that service or use another --data"
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _identify(self) -> UUID:
+        path = self.path / "format.json"
+        if path.exists():
+            return self._known(path.read_bytes())
+        journal = uuid4()
+        replace_durably(path, msgspec.json.encode(_Format(VERSION, journal)) + b"\n")
+        return journal
+
+    def _known(self, text: bytes) -> UUID:
+        path = self.path / "format.json"
+        try:
+            known = msgspec.json.decode(text, type=_Format)
+        except msgspec.DecodeError as error:
+            raise UnknownFormat(f"{path} cannot be read ({error}): restore it from a backup") from None
+        if known.format != VERSION:
+            raise UnknownFormat(
+                f"{path} says format {known.format}, "
+                f"this version reads {VERSION}: run the version that wrote it"
+            )
+        return known.journal
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Write a file so that after any crash it holds either its old content or the new."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,160 @@
+"""How a segment is written: ``docs/journal-format.md`` says it for readers with other tools.
+
+A segment is NDJSON. Its first line is a header; before each batch's lines stands a commit line that says how
+many lines and bytes follow. A reader skips by that length, so no event can be taken for a commit line.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from logweir_service.errors import UnknownFormat
+from logweir_service.event import rfc3339
+
+VERSION = 1
+
+MAX_LINE_BYTES = 4096
+"""No header and no commit line is longer."""
+
+_CRC_KEY = b',"crc32":'
+_NO_STREAM = 'null,"seq":null,"next_seq":null'
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """The numbers that a body takes in its sender's stream."""
+
+    stream: str
+    seq: int
+    """The number of the first event of the body, as its sender said."""
+    next_seq: int
+    """The number that the stream goes on with; rejected and lost events have taken theirs."""
+    body_crc32: int
+    """CRC-32 of the body as it came, which tells a retry from a cloned identity."""
+    closed: bool = False
+    """The sender has ended the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one commit line says."""
+
+    lsn: int
+    """Number of the commit, from 1 on, without gaps."""
+    received: float
+    """When the service made it, in seconds since the epoch."""
+    count: int
+    """Lines stored."""
+    size: int
+    """Bytes of these lines, newlines included."""
+    position: StreamPosition | None = None
+    """Its place in the sender's stream, where the sender has one."""
+
+    def encode(self, *, lines_crc32: int) -> bytes:
+        """The commit line that stands before the lines with this checksum."""
+        at = self.position
+        numbers = f'"{at.stream}","seq":{at.seq},"next_seq":{at.next_seq}' if at else _NO_STREAM
+        body = f',"body_crc32":{at.body_crc32}' if at else ""
+        closed = ',"closed":true' if at and at.closed else ""
+        before_crc = (
+            f'{{"_commit":{{"lsn":{self.lsn},"stream":{numbers},"count":{self.count},"bytes":{self.size}'
+            f',"received":"{rfc3339(self.received)}"{body}{closed}'
+        ).encode()
+        return b"%s%s%d}}\n" % (before_crc, _CRC_KEY, crc32(before_crc, lines_crc32))
+
+
+class _CommitFields(msgspec.Struct):
+    lsn: int
+    stream: str | None
+    seq: int | None
+    next_seq: int | None
+    count: int
+    bytes: int
+    received: datetime
+    crc32: int
+    body_crc32: int | None = None
+    closed: bool = False
+
+
+class _CommitLine(msgspec.Struct):
+    commit: _CommitFields = msgspec.field(name="_commit")
+
+
+class _SegmentFields(msgspec.Struct):
+    format: int
+    journal: UUID
+    first_lsn: int
+
+
+class _SegmentLine(msgspec.Struct):
+    segment: _SegmentFields = msgspec.field(name="_segment")
+
+
+_commit_line = msgspec.json.Decoder(_CommitLine)
+_segment_line = msgspec.json.Decoder(_SegmentLine)
+
+
+def decode_commit(line: bytes) -> Commit | None:
+    """The commit that a line states, or None where it is no whole commit line."""
+    try:
+        fields = _commit_line.decode(line).commit
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not line.endswith(b"}}\n") or fields.count < 0 or fields.bytes < 0 or fields.received.tzinfo is None:
+        return None
+    return Commit(
+        lsn=fields.lsn,
+        received=fields.received.timestamp(),
+        count=fields.count,
+        size=fields.bytes,
+        position=_position(fields),
+    )
+
+
+def intact(commit_line: bytes, lines: bytes) -> bool:
+    """Whether the CRC of the commit line holds for it and for the lines behind it."""
+    before_crc, key, rest = commit_line.rpartition(_CRC_KEY)
+    return bool(key) and rest == b"%d}}\n" % crc32(before_crc, crc32(lines))
+
+
+def encode_header(journal: UUID, first_lsn: int) -> bytes:
+    """The first line of a segment."""
+    return b'{"_segment":{"format":%d,"journal":"%s","first_lsn":%d}}\n' % (
+        VERSION,
+        str(journal).encode(),
+        first_lsn,
+    )
+
+
+def decode_header(line: bytes, *, path: object) -> tuple[UUID, int] | None:
+    """The journal's identity and the first commit's number, or None where the line is no whole header.
+
+    Raises:
+        UnknownFormat: where the segment was written by another version.
+    """
+    try:
+        fields = _segment_line.decode(line).segment
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if fields.format != VERSION:
+        raise UnknownFormat(
+            f"{path} has journal format {fields.format}, "
+            f"this version reads {VERSION}: run the version that wrote it"
+        )
+    return (fields.journal, fields.first_lsn) if line.endswith(b"\n") else None
+
+
+def crc32(data: bytes, start: int = 0) -> int:
+    """The checksum of commit lines: CRC-32 of ISO 3309, as in zlib and gzip, continued from `start`."""
+    return zlib.crc32(data, start)
+
+
+def _position(fields: _CommitFields) -> StreamPosition | None:
+    if fields.stream is None or fields.seq is None or fields.next_seq is None or fields.body_crc32 is None:
+        return None
+    return StreamPosition(fields.stream, fields.seq, fields.next_seq, fields.body_crc32, fields.closed)

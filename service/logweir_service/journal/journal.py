@@ -1,0 +1,290 @@
+"""The journal's only writer: groups of batches become durable together, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from logweir_service.errors import Refusal, StorageBroken
+from logweir_service.event import StoredBatch
+
+from .folder import DataFolder, sync_folder
+from .format import Commit, StreamPosition, encode_header
+from .reader import JournalReader
+from .segment import Located, Segment, SegmentReader, segments
+from .streams import Mark, Placement, place
+
+MAX_SEGMENT_BYTES = 64 << 20
+
+_MAX_VECTORS = 512
+"""Buffers of one writev; the kernel's own limit is 1024."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What opening a journal found."""
+
+    batches: int
+    events: int
+    torn_tail_bytes: int
+    damaged: tuple[str, ...]
+    """One line for each sealed segment that could not be read to its end."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Batches that are committed together; nothing of it is real before `Journal.write` has returned."""
+
+    received: float
+    """When the group was made, in seconds since the epoch."""
+    first_lsn: int
+    commits: list[Commit] = field(default_factory=list)
+    buffers: list[bytes] = field(default_factory=list)
+    """Commit line, lines, commit line, lines, ..."""
+    marks: dict[str, Mark] = field(default_factory=dict)
+    """Where the streams of the group stand once it is durable."""
+    segment_first_lsn: int = 0
+    offset: int = 0
+    """Where the group was written."""
+
+    def places(self) -> list[int]:
+        """The offset of each commit line in the group's segment."""
+        found, offset = [], self.offset
+        for commit_line, lines in zip(self.buffers[::2], self.buffers[1::2], strict=True):
+            found.append(offset)
+            offset += len(commit_line) + len(lines)
+        return found
+
+
+@dataclass(slots=True)
+class _Active:
+    """The segment that is written to."""
+
+    first_lsn: int
+    file: int = -1
+    size: int = 0
+    """Its durable bytes."""
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    """Where each of its commits begins, so that a cursor finds its place at once."""
+
+
+class Journal:
+    """Appends groups to the active segment of a claimed folder.
+
+    Use: `recover`, and then for each group `begin`, `place` and `append` for each batch, `write` (which
+    blocks; any thread), `settle`. One group at a time.
+    """
+
+    def __init__(self, folder: DataFolder, *, max_segment_bytes: int = MAX_SEGMENT_BYTES) -> None:
+        self._folder = folder
+        self._max_segment_bytes = max_segment_bytes
+        self.identifier: UUID = folder.claim()
+        self.reader = JournalReader(folder.journal, self.identifier)
+        self.last_lsn = 0
+        self._marks: dict[str, Mark] = {}
+        self._active = _Active(first_lsn=0)
+
+    def recover(self, apply: Callable[[Located, int], None]) -> Recovery:
+        """Read every batch from the oldest on, hand it to `apply` with its segment, and cut a torn tail.
+
+        Raises:
+            UnknownFormat: a segment was written by another version.
+        """
+        found = segments(self._folder.journal)
+        batches = events = torn = 0
+        damaged = []
+        for segment in found:
+            reader = SegmentReader(segment)
+            for located in reader:
+                self._remember(located, segment)
+                apply(located, segment.first_lsn)
+                batches += 1
+                events += located.commit.count
+            if reader.damage and segment is found[-1]:
+                torn = self._cut(segment, reader.end)
+            elif reader.damage:
+                damaged.append(f"{segment.path} is damaged behind byte {reader.end}: {reader.damage}")
+        self._open_active(found[-1] if found else None)
+        return Recovery(batches, events, torn, tuple(damaged))
+
+    def begin(self, received: float) -> Group:
+        """Start a group."""
+        return Group(received=received, first_lsn=self.last_lsn + 1)
+
+    def place(self, group: Group, stream: str, *, seq: int, span: int, body_crc32: int) -> Placement:
+        """Say where a body stands in its stream, counting what the group holds already.
+
+        Raises:
+            StreamConflict: the stream's identity was cloned.
+        """
+        mark = group.marks.get(stream) or self._marks.get(stream)
+        return place(mark, seq=seq, span=span, body_crc32=body_crc32)
+
+    def closed(self, group: Group, stream: str) -> bool:
+        """Whether the stream's end is known."""
+        mark = group.marks.get(stream) or self._marks.get(stream)
+        return mark is not None and mark.closed
+
+    def append(
+        self,
+        group: Group,
+        lines: bytes,
+        *,
+        count: int,
+        lines_crc32: int,
+        position: StreamPosition | None = None,
+    ) -> Commit:
+        """Put a batch of `count` lines into the group."""
+        lsn = group.first_lsn + len(group.commits)
+        commit = Commit(lsn, group.received, count, len(lines), position)
+        group.commits.append(commit)
+        group.buffers += (commit.encode(lines_crc32=lines_crc32), lines)
+        if position is not None:
+            group.marks[position.stream] = Mark.of(position, group.received)
+        return commit
+
+    def write(self, group: Group) -> None:
+        """Make the group durable: one write, one fdatasync.
+
+        Raises:
+            Refusal: 503, nothing of the group was stored, and the journal is as it was.
+            StorageBroken: it is unknown what is durable; the process must stop and recover.
+        """
+        try:
+            if self._active.size >= self._max_segment_bytes:
+                self._roll(group.first_lsn)
+            group.segment_first_lsn, group.offset = self._active.first_lsn, self._active.size
+            written = _write_all(self._active.file, group.buffers)
+        except OSError as error:
+            self._cut_back(error)
+            raise _refusal(error) from error
+        try:
+            os.fdatasync(self._active.file)
+        except OSError as error:
+            raise StorageBroken(
+                f"{self._folder.journal}: fdatasync failed ({error.strerror}); "
+                "what reached the disk is unknown, so the service stops: check the disk, then start it again"
+            ) from error
+        self._active.size += written
+
+    def settle(self, group: Group) -> None:
+        """Take note of a group that is durable."""
+        self._marks.update(group.marks)
+        self._active.places.extend(group.places())
+        self.last_lsn = group.commits[-1].lsn
+
+    def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
+        """The durable batches behind commit `after_lsn`, in order; any thread may ask."""
+        last_lsn, active = self.last_lsn, self._active
+        if after_lsn >= last_lsn:
+            return
+        ordinal = after_lsn + 1 - active.first_lsn
+        found = (
+            self.reader.batches_from(active.first_lsn, active.places[ordinal])
+            if 0 <= ordinal < len(active.places)
+            else self.reader.batches(after_lsn)
+        )
+        for batch in found:
+            if batch.lsn > last_lsn:
+                return
+            yield batch
+
+    def close(self) -> None:
+        """Close the active segment and release the folder."""
+        if self._active.file >= 0:
+            os.close(self._active.file)
+            self._active.file = -1
+        self._folder.release()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all segments."""
+        return sum(segment.path.stat().st_size for segment in segments(self._folder.journal))
+
+    @property
+    def streams(self) -> int:
+        """How many streams are remembered."""
+        return len(self._marks)
+
+    def _remember(self, located: Located, segment: Segment) -> None:
+        commit = located.commit
+        if self._active.first_lsn != segment.first_lsn:
+            self._active = _Active(segment.first_lsn)
+        self._active.places.append(located.offset)
+        self.last_lsn = commit.lsn
+        if commit.position is not None:
+            self._marks[commit.position.stream] = Mark.of(commit.position, commit.received)
+
+    def _cut(self, segment: Segment, end: int) -> int:
+        """Remove what stands behind the last whole batch: it was never acknowledged."""
+        with segment.path.open("r+b") as file:
+            torn = file.seek(0, os.SEEK_END) - end
+            file.truncate(end)
+            os.fsync(file.fileno())
+        return torn
+
+    def _open_active(self, last: Segment | None) -> None:
+        if last is None:
+            self._create(first_lsn=1)
+        elif last.path.stat().st_size == 0:
+            self._create(first_lsn=last.first_lsn)
+        else:
+            if self._active.first_lsn != last.first_lsn:
+                self._active = _Active(last.first_lsn)
+            self._active.file = os.open(last.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._active.size = os.fstat(self._active.file).st_size
+
+    def _create(self, *, first_lsn: int) -> None:
+        """Start a segment, in place of one whose header never became whole."""
+        path = self._folder.journal / Segment.name(first_lsn)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            size = _write_all(file, [encode_header(self.identifier, first_lsn)])
+            os.fsync(file)
+            sync_folder(self._folder.journal)
+        except OSError:
+            os.close(file)
+            path.unlink()
+            raise
+        self._active = _Active(first_lsn, file, size)
+
+    def _roll(self, first_lsn: int) -> None:
+        sealed = self._active.file
+        self._create(first_lsn=first_lsn)
+        os.close(sealed)
+
+    def _cut_back(self, cause: OSError) -> None:
+        try:
+            os.ftruncate(self._active.file, self._active.size)
+        except OSError as error:
+            raise StorageBroken(
+                f"{self._folder.journal}: a failed write ({cause.strerror}) could not be undone "
+                f"({error.strerror}): check the disk, then start the service again"
+            ) from error
+
+
+def _write_all(file: int, buffers: list[bytes]) -> int:
+    """Write all buffers, however many calls that takes, and return the number of bytes."""
+    total = 0
+    for start in range(0, len(buffers), _MAX_VECTORS):
+        vectors = buffers[start : start + _MAX_VECTORS]
+        size = sum(map(len, vectors))
+        written = os.writev(file, vectors)
+        if written < size:
+            rest = memoryview(b"".join(vectors))[written:]
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        total += size
+    return total
+
+
+def _refusal(error: OSError) -> Refusal:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Refusal(503, "disk_full", "the disk is full; nothing was stored", retry_after_seconds=30)
+    return Refusal(
+        503, "storage_error", f"the disk refused: {error.strerror}; nothing was stored", retry_after_seconds=5
+    )

@@ -1,0 +1,88 @@
+"""Reading the journal without owning it: by cursor, by place, by the bytes that a line contains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from logweir_service.event import StoredBatch, StoredEvent
+
+from .segment import Located, Segment, SegmentReader, segments
+
+_CHUNK_BYTES = 1 << 20
+"""How much a scan looks at in one go: about a millisecond, so that other threads are not held up."""
+
+
+class JournalReader:
+    """Reads committed batches while another process or thread writes; takes no lock.
+
+    A batch that is being written reads as the end of the journal.
+    """
+
+    def __init__(self, folder: Path, identifier: UUID) -> None:
+        self._folder = folder
+        self.identifier = identifier
+
+    def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
+        """The batches behind commit `after_lsn`, in order, up to the last whole one."""
+        known = segments(self._folder)
+        for segment, following in zip(known, [*known[1:], None], strict=True):
+            if following is not None and following.first_lsn <= after_lsn + 1:
+                continue
+            for located in SegmentReader(segment):
+                if located.commit.lsn > after_lsn:
+                    yield _stored(located)
+
+    def batches_from(self, segment_first_lsn: int, offset: int) -> Iterator[StoredBatch]:
+        """The batches of one segment from the commit line at `offset` on, and those of all later segments."""
+        for segment in segments(self._folder):
+            if segment.first_lsn >= segment_first_lsn:
+                start = offset if segment.first_lsn == segment_first_lsn else 0
+                for located in SegmentReader(segment, offset=start):
+                    yield _stored(located)
+
+    def batch_at(self, segment_first_lsn: int, offset: int) -> StoredBatch | None:
+        """The batch whose commit line begins at `offset`, or None where the segment is gone."""
+        path = self._folder / Segment.name(segment_first_lsn)
+        try:
+            for located in SegmentReader(Segment(path, segment_first_lsn), offset=offset):
+                return _stored(located)
+        except FileNotFoundError:
+            pass  # removed by retention between the look-up and now
+        return None
+
+    def containing(self, needle: bytes, *, before_lsn: int | None = None) -> Iterator[StoredEvent]:
+        """Every event whose line contains `needle`, of the segments that begin before `before_lsn`."""
+        for segment in segments(self._folder):
+            if before_lsn is None or segment.first_lsn < before_lsn:
+                try:
+                    yield from _scan(segment, needle)
+                except FileNotFoundError:
+                    continue  # removed by retention while the scan was on its way
+
+
+def _stored(located: Located) -> StoredBatch:
+    return StoredBatch(located.commit.lsn, located.commit.received, located.lines)
+
+
+def _scan(segment: Segment, needle: bytes) -> Iterator[StoredEvent]:
+    """Look for the needle in chunks, and read batch by batch only from the first hit on."""
+    if not _occurs(segment.path, needle):
+        return
+    for located in SegmentReader(segment):
+        if needle in located.lines:
+            batch = _stored(located)
+            for index, line in enumerate(batch.lines.splitlines()):
+                if needle in line:
+                    yield StoredEvent(batch.lsn, index, batch.received, line)
+
+
+def _occurs(path: Path, needle: bytes) -> bool:
+    tail = b""
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            if needle in tail + chunk:
+                return True
+            tail = chunk[-len(needle) :]
+    return False
