@@ -1,6 +1,7 @@
 """The rule language: YAML in, a checked and frozen `RuleSet` out."""
 
 from .expression import BadExpression, Predicate, compile_predicate
+from .load import load
 from .model import (
     BreadcrumbsRule,
     LabelRule,
@@ -26,4 +27,5 @@ __all__ = [
     "StoreRule",
     "ValueRule",
     "compile_predicate",
+    "load",
 ]

@@ -1,0 +1,113 @@
+"""A YAML file as a tree that knows its lines, read strictly: an oddity is a problem and stops nothing.
+
+YAML 1.2 (``on`` and ``no`` are texts). Duplicate keys, tags and more than one document are problems. Problems
+gather in one list, so that whoever mends a file sees all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+_TAG: Final = "tag:yaml.org,2002:"
+
+
+class Problems:
+    """What is wrong with the rules, one ``file:line: text`` each."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, node: Node, text: str, *, word: str = "", known: Iterable[str] = ()) -> None:
+        """Note a problem, with what was probably meant by `word` among the words `known`."""
+        close = difflib.get_close_matches(word, list(known), n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        self.found.append(f"{node.file}:{node.line}: {text}{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and where it stands: None, bool, int, float, str, or a tuple or dict of nodes."""
+
+    file: str
+    line: int
+    """That of the key in front of it, where there is one."""
+    value: Any
+    text: str = ""
+    """A scalar as it was written."""
+
+
+def read_yaml(file: str, text: str, problems: Problems) -> Node:
+    """Read one file; what cannot be read is a problem, and an empty mapping stands for it."""
+    empty = Node(file, 1, {})
+    yaml: Any = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+    except YAMLError as error:
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        reason = error.problem if isinstance(error, MarkedYAMLError) else str(error).splitlines()[0]
+        problems.add(Node(file, mark.line + 1 if mark else 1, None), f"is not YAML: {reason}")
+        return empty
+    if root is None:
+        problems.add(empty, "is empty")
+        return empty
+    return _Tree(file, yaml, problems).node(root, root.start_mark.line + 1)
+
+
+class _Tree:
+    """Turns ruamel's nodes into ours; an alias is read once, so that no file grows while it is read."""
+
+    def __init__(self, file: str, yaml: Any, problems: Problems) -> None:
+        self._file = file
+        self._yaml = yaml
+        self._problems = problems
+        self._read: dict[int, Node | None] = {}
+
+    def node(self, raw: Any, line: int) -> Node:
+        known = self._read.get(id(raw), ...)
+        if isinstance(known, Node):
+            return Node(self._file, line, known.value, known.text)
+        if known is None:
+            self._problems.add(Node(self._file, line, None), "an alias contains itself")
+            return Node(self._file, line, None)
+        self._read[id(raw)] = None
+        node = self._made(raw, line)
+        self._read[id(raw)] = node
+        return node
+
+    def _made(self, raw: Any, line: int) -> Node:
+        match raw:
+            case MappingNode():
+                return Node(self._file, line, self._mapping(raw))
+            case SequenceNode():
+                parts = tuple(self.node(part, part.start_mark.line + 1) for part in raw.value)
+                return Node(self._file, line, parts)
+        return Node(self._file, line, self._scalar(raw, line), raw.value)
+
+    def _mapping(self, raw: MappingNode) -> dict[str, Node]:
+        entries: dict[str, Node] = {}
+        for key, value in raw.value:
+            line = key.start_mark.line + 1
+            here = Node(self._file, line, None)
+            if not isinstance(key, ScalarNode):
+                self._problems.add(here, "a key must be a text")
+            elif key.value in entries:
+                self._problems.add(here, f"the key '{key.value}' stands here twice")
+            else:
+                entries[key.value] = self.node(value, line)
+        return entries
+
+    def _scalar(self, raw: ScalarNode, line: int) -> Any:
+        kind = str(raw.tag).removeprefix(_TAG)
+        if kind in ("str", "timestamp", "merge", "value"):
+            return raw.value
+        if kind in ("int", "float", "bool", "null"):
+            return self._yaml.constructor.construct_object(raw)
+        self._problems.add(Node(self._file, line, None), f"the tag '{raw.tag}' is not supported")
+        return raw.value

@@ -1,0 +1,152 @@
+"""Reads rule files into one `RuleSet`, or says everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from logweir_service.errors import RulesError
+
+from .document import Node, Problems, read_yaml
+from .labels import read_labels
+from .metrics import Defaults, read_defaults, read_metric
+from .model import LabelRule, MetricRule, PromoteRule, RuleSet, ScrubRule, StoreRule
+from .names import family
+from .promotion import read_promote, read_scrub, read_store
+from .section import Section
+
+_KEYS: Final = ("version", "defaults", "maps", "metrics", "promote", "store", "scrub")
+_MAX_FILE_BYTES: Final = 5_000_000
+
+
+def load(sources: Sequence[str | Path], *, pack_labels: Sequence[str] | None = None) -> RuleSet:
+    """Read sources in order: ``packs`` (all shipped ones), ``packs/http``, a YAML file, or a folder of them.
+
+    Tests of rules (``*_test.yaml``) in a folder are left out. ``pack_labels`` takes the place of the labels
+    that the packs put on every metric; each is named as the field it comes from. Raises `RulesError` with all
+    problems.
+    """
+    problems = Problems()
+    labels = None if pack_labels is None else _pack_labels(pack_labels, problems)
+    building = _Building(problems)
+    for source in sources:
+        for file, text, is_pack in _files(str(source), problems):
+            building.add(read_yaml(file, text, problems), labels if is_pack else None)
+    building.check_families()
+    if problems.found:
+        raise RulesError(problems.found)
+    return building.whole()
+
+
+class _Building:
+    """A rule set that grows file by file."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._metrics: dict[str, MetricRule] = {}
+        self._promote: dict[str, PromoteRule] = {}
+        self._store: list[StoreRule] = []
+        self._scrub: list[ScrubRule] = []
+        self._places: dict[tuple[str, str], Node] = {}
+
+    def whole(self) -> RuleSet:
+        return RuleSet(
+            metrics=tuple(self._metrics.values()),
+            promote=tuple(self._promote.values()),
+            store=tuple(self._store),
+            scrub=tuple(self._scrub),
+        )
+
+    def add(self, root: Node, default_labels: tuple[LabelRule, ...] | None) -> None:
+        section = Section(root, self._problems, what="a rule file", keys=_KEYS)
+        if section.entry("version").value != 1:
+            section.problem("version", "'version: 1' is missing")
+        maps = section.pairs("maps")
+        defaults = Defaults()
+        if section.has("defaults"):
+            defaults = read_defaults(section.entry("defaults"), maps, self._problems)
+        if default_labels is not None:
+            defaults = Defaults(
+                default_labels, defaults.max_series, defaults.max_label_values, defaults.exemplar
+            )
+        for node in section.items("metrics"):
+            metric = read_metric(node, defaults, maps, self._problems)
+            if metric is not None:
+                self._place("metric", metric[0].name, node, replace=metric[1])
+                self._metrics[metric[0].name] = metric[0]
+        for node in section.items("promote"):
+            promote = read_promote(node, self._problems)
+            if promote is not None:
+                self._place("promote rule", promote[0].name, node, replace=promote[1])
+                self._promote[promote[0].name] = promote[0]
+        self._store += [read_store(node, self._problems) for node in section.items("store")]
+        if section.has("scrub"):
+            self._scrub.append(read_scrub(section.entry("scrub"), self._problems))
+
+    def check_families(self) -> None:
+        """OpenMetrics names a counter's family without ``_total``; no other metric may have that name."""
+        families: dict[str, str] = {}
+        for rule in self._metrics.values():
+            name = family(rule.name, rule.type)
+            if name in families:
+                node = self._places["metric", rule.name]
+                self._problems.add(node, f"'{rule.name}' and '{families[name]}' are one name to OpenMetrics")
+            families[name] = rule.name
+
+    def _place(self, what: str, name: str, node: Node, *, replace: bool) -> None:
+        earlier = self._places.get((what, name))
+        if earlier is not None and not replace:
+            where = f"{earlier.file}:{earlier.line}"
+            self._problems.add(node, f"the {what} '{name}' stands at {where} already; say 'replace: true'")
+        if earlier is None and replace:
+            known = [other for kind, other in self._places if kind == what]
+            self._problems.add(node, f"there is no {what} '{name}' to replace", word=name, known=known)
+        self._places[what, name] = node
+
+
+def _pack_labels(names: Sequence[str], problems: Problems) -> tuple[LabelRule, ...]:
+    nodes = {name: Node("labels of the packs", 1, name, name) for name in names}
+    return read_labels(nodes, {}, problems)
+
+
+def _files(source: str, problems: Problems) -> Iterator[tuple[str, str, bool]]:
+    """Name, text and whether it is a pack, for each file that a source means."""
+    packs = {file.name.removesuffix(".yaml"): file for file in _shipped()}
+    if source == "packs":
+        for name, pack in packs.items():
+            yield f"packs/{name}.yaml", pack.read_text("utf-8"), True
+    elif source.startswith("packs/") and not Path(source).exists():
+        name = source.removeprefix("packs/").removesuffix(".yaml")
+        if name in packs:
+            yield f"packs/{name}.yaml", packs[name].read_text("utf-8"), True
+        else:
+            problems.add(Node(source, 1, None), f"there is no pack '{name}'", word=name, known=packs)
+    else:
+        yield from ((file, text, False) for file, text in _own_files(Path(source), problems))
+
+
+def _shipped() -> list[Traversable]:
+    folder = resources.files("logweir_service") / "packs"
+    return sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name
+    )
+
+
+def _own_files(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.yaml") if not file.name.endswith("_test.yaml"))
+    for file in files:
+        here = Node(str(file), 1, None)
+        try:
+            if file.stat().st_size > _MAX_FILE_BYTES:
+                problems.add(here, f"is larger than {_MAX_FILE_BYTES} bytes")
+            else:
+                yield str(file), file.read_text("utf-8")
+        except OSError as error:
+            problems.add(here, f"cannot be read: {error.strerror}")
+        except UnicodeDecodeError:
+            problems.add(here, "is not UTF-8")
