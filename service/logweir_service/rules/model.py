@@ -66,12 +66,13 @@ class MetricRule:
     @property
     def fields(self) -> frozenset[str]:
         """Every event field it reads."""
-        read = {field for label in self.labels for field in label.fields}
-        if self.when is not None:
-            read |= self.when.fields
-        if self.value is not None:
-            read.add(self.value.field)
-        return frozenset(read)
+        return self.used_fields.union(*(label.fields for label in self.labels))
+
+    @property
+    def used_fields(self) -> frozenset[str]:
+        """The event fields read by its condition and its value."""
+        condition = self.when.fields if self.when is not None else frozenset()
+        return condition | ({self.value.field} if self.value is not None else frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

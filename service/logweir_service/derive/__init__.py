@@ -1,0 +1,5 @@
+"""Derive: events to Prometheus series, by compiled rules."""
+
+from .derivation import Derivation
+
+__all__ = ["Derivation"]

@@ -1,0 +1,135 @@
+"""Events to metrics, by rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from logweir.fields import LEVELS
+from logweir_service.errors import ConfigurationError
+from logweir_service.event import Event
+from logweir_service.rules import RuleSet
+
+from .exposition import write
+from .program import EntryCache, Take, compile_take
+from .series import Metric, Tally
+from .text import glob_pattern
+
+MAX_SERIES: Final = 100_000
+"""Of all metrics and services together: a guard of memory, where the budgets of the rules guard services."""
+
+MAX_ENTRIES: Final = 50_000
+"""Combinations of raw label values remembered with their cells."""
+
+MAX_NAMES: Final = 2000
+"""Event names per level whose function is remembered; made-up names cost time, not memory."""
+
+MAX_SERVICES: Final = 10_000
+"""Services that get the zero series of `init`."""
+
+_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?")
+
+
+class Derivation:
+    """The numbers that rules make of events.
+
+    Not thread-safe: `apply` and `expose` belong to one thread, so that an exposition is always the view
+    between two batches. Raises `ConfigurationError` for a prefix that no metric name can begin with.
+    """
+
+    def __init__(self, rules: RuleSet, *, metric_prefix: str = "", max_series: int = MAX_SERIES) -> None:
+        if not _PREFIX.fullmatch(metric_prefix):
+            raise ConfigurationError(f"the metric prefix {metric_prefix!r} cannot begin a metric's name")
+        self._prefix = metric_prefix
+        self._tally = Tally(max_series)
+        self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]
+        self._programs = _Programs(self._metrics, self._tally)
+        self._tables = {level: _Table(level, self._programs) for level in LEVELS}
+        self._initial = [metric for metric in self._metrics if metric.rule.init]
+        self._services: set[str] = set()
+
+    @property
+    def skipped(self) -> Mapping[tuple[str, str], int]:
+        """Events that a rule could not use, by rule and reason."""
+        return self._tally.skipped
+
+    @property
+    def overflowed(self) -> Mapping[tuple[str, str, str], int]:
+        """Events beyond a budget, by metric, label that caused it, and service."""
+        return self._tally.overflowed
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return self._tally.series
+
+    def apply(self, events: Sequence[Event], received: float) -> None:
+        """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise."""
+        if self._initial:
+            self._begin(events, received)
+        tables = self._tables
+        for event in events:
+            take = tables[event.level][event.event]
+            if take is not None:
+                take(event, received)
+
+    def expose(self, *, openmetrics: bool) -> bytes:
+        """All series in the text format 0.0.4, or in OpenMetrics 1.0 without the closing ``# EOF``."""
+        return write(self._metrics, prefix=self._prefix, openmetrics=openmetrics).encode()
+
+    def _begin(self, events: Sequence[Event], received: float) -> None:
+        for event in events:
+            if event.service not in self._services and len(self._services) < MAX_SERVICES:
+                self._services.add(event.service)
+                for metric in self._initial:
+                    metric.begin(event, received)
+
+
+class _Table(dict[str, Take | None]):
+    """The function for each event name of one level, found when the name is first seen."""
+
+    def __init__(self, level: str, programs: _Programs) -> None:
+        super().__init__()
+        self._level = level
+        self._programs = programs
+
+    def __missing__(self, event: str) -> Take | None:
+        kept = len(self) < MAX_NAMES
+        take = self._programs.find(self._level, event, by_name=kept)
+        if kept:
+            self[event] = take
+        return take
+
+
+class _Programs:
+    """The compiled functions, one for each set of rules and open conditions."""
+
+    def __init__(self, metrics: Sequence[Metric], tally: Tally) -> None:
+        self._metrics = metrics
+        self._tally = tally
+        self._patterns = [[glob_pattern(glob) for glob in metric.rule.events] for metric in metrics]
+        self._cache = EntryCache(MAX_ENTRIES)
+        self._compiled: dict[tuple[tuple[int, str | None], ...], Take] = {}
+
+    def find(self, level: str, event: str, *, by_name: bool) -> Take | None:
+        """The function for a level and event name, or None where no rule takes any such event.
+
+        Not `by_name`: conditions that read the name stay open, so that all such names share their functions.
+        """
+        known = {"level": level, "event": event} if by_name else {"level": level}
+        chosen: list[tuple[int, str | None]] = []
+        for index, (metric, patterns) in enumerate(zip(self._metrics, self._patterns, strict=True)):
+            if not any(pattern.fullmatch(event) for pattern in patterns):
+                continue
+            when = metric.rule.when
+            condition = True if when is None else when.source(known, lambda field: f"f_{field}")
+            if condition is not False:
+                chosen.append((index, None if condition is True else condition))
+        if not chosen:
+            return None
+        key = tuple(chosen)
+        if key not in self._compiled:
+            rules = [(self._metrics[index], condition) for index, condition in chosen]
+            self._compiled[key] = compile_take(rules, self._cache, self._tally)
+        return self._compiled[key]

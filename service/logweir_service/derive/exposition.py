@@ -1,0 +1,125 @@
+"""Writes series in Prometheus' text format 0.0.4 and in OpenMetrics 1.0.
+
+A scrape of a hundred thousand series must not hold up ingest, so each series keeps the text around its
+numbers: a counter or gauge what stands before its value, a histogram one format string for all its lines.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/ and
+https://prometheus.io/docs/specs/om/open_metrics_spec/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any, Final
+
+from logweir_service.rules.names import family, unit
+
+from .series import Metric, Series
+
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_MAX_EXEMPLAR_CHARACTERS: Final = 128
+"""OpenMetrics: the combined length of an exemplar's label names and values."""
+
+
+def write(metrics: Iterable[Metric], *, prefix: str, openmetrics: bool) -> str:
+    """Write metrics in the order given, their series by label texts; the closing ``# EOF`` is not written."""
+    parts: list[str] = []
+    for metric in metrics:
+        if metric.series:
+            name = prefix + metric.rule.name
+            parts.append(_head(metric, name, openmetrics=openmetrics))
+            if metric.rule.type == "histogram":
+                _histograms(parts, metric, name, openmetrics=openmetrics)
+            else:
+                _values(parts, metric, name, openmetrics=openmetrics)
+    return "".join(parts)
+
+
+def _head(metric: Metric, name: str, *, openmetrics: bool) -> str:
+    text = metric.rule.help.replace("\\", "\\\\").replace("\n", "\\n")
+    if not openmetrics:
+        return f"# HELP {name} {text}\n# TYPE {name} {metric.rule.type}\n"
+    name = family(name, metric.rule.type)
+    measured = unit(name)
+    quoted = text.replace('"', '\\"')
+    units = f"# UNIT {name} {measured}\n" if measured else ""
+    return f"# HELP {name} {quoted}\n# TYPE {name} {metric.rule.type}\n{units}"
+
+
+def _values(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
+    created = openmetrics and metric.rule.type == "counter"
+    for series in metric.in_order():
+        template = series.template
+        if template is None:
+            template = series.template = f"{name}{_braces(metric, series)} "
+        value, mark = series.cell
+        text = repr(value) if value.__class__ is int else _number(value)
+        if created:
+            base = family(name, "counter")
+            parts.append(f"{template}{text}{_exemplar(mark)}\n{_created(base, metric, series)}")
+        else:
+            parts.append(f"{template}{text}\n")
+
+
+def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
+    counts = len(metric.rule.buckets) + 1
+    for series in metric.in_order():
+        template = series.template
+        if template is None:
+            template = series.template = _histogram_template(metric, name, series)
+        cell = series.cell
+        cumulated: list[Any] = list(accumulate(cell[:counts]))
+        total = cumulated[-1]
+        if openmetrics:
+            marks = cell[counts + 1 :]
+            cumulated = [f"{n}{_exemplar(mark)}" for n, mark in zip(cumulated, marks, strict=True)]
+        parts.append(template % (*cumulated, _number(cell[counts]), total))
+        if openmetrics:
+            parts.append(_created(name, metric, series))
+
+
+def _histogram_template(metric: Metric, name: str, series: Series) -> str:
+    labels = _pairs(metric, series).replace("%", "%%")
+    comma = "," if labels else ""
+    braces = f"{{{labels}}}" if labels else ""
+    bounds = [repr(bound) for bound in metric.rule.buckets] + ["+Inf"]
+    lines = [f'{name}_bucket{{{labels}{comma}le="{bound}"}} %s\n' for bound in bounds]
+    return "".join([*lines, f"{name}_sum{braces} %s\n", f"{name}_count{braces} %s\n"])
+
+
+def _created(name: str, metric: Metric, series: Series) -> str:
+    return f"{name}_created{_braces(metric, series)} {series.created:.3f}\n"
+
+
+def _braces(metric: Metric, series: Series) -> str:
+    pairs = _pairs(metric, series)
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _pairs(metric: Metric, series: Series) -> str:
+    return ",".join(
+        f'{name}="{_escaped(text)}"' for name, text in zip(metric.label_names, series.labels, strict=True)
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return repr(value)
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+
+
+def _exemplar(mark: tuple[str, float, Any] | None) -> str:
+    if mark is None:
+        return ""
+    correlation_id, value, timestamp = mark
+    name = "trace_id" if _TRACE_ID.fullmatch(correlation_id) else "correlation_id"
+    if len(name) + len(correlation_id) > _MAX_EXEMPLAR_CHARACTERS:
+        return ""
+    return f' # {{{name}="{_escaped(correlation_id)}"}} {_number(value)} {timestamp.timestamp():.3f}'
