@@ -1,0 +1,5 @@
+"""The HTTP edge: who may send, how much, in which shape. Nothing behind it knows HTTP."""
+
+from .door import IngestDoor
+
+__all__ = ["IngestDoor"]

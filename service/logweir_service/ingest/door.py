@@ -1,0 +1,146 @@
+"""``POST /v1/events`` as a plain ASGI application: a framework would cost more than the work itself."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from logweir import fields
+from logweir_service.access import Grant, Tokens
+from logweir_service.decode import Rejection, lines_of_array
+from logweir_service.errors import Refusal
+from logweir_service.limits import Limits
+from logweir_service.pipeline import Delivery, Pipeline, Receipt
+
+from .body import SenderGone, decompress, read_body
+
+_log = logging.getLogger("logweir_service.ingest")
+
+_MAX_LISTED_REJECTIONS = 100
+_MAX_SEQ = 1 << 53
+_STREAM = fields.STREAM_HEADER.lower().encode()
+_SEQ = fields.SEQ_HEADER.lower().encode()
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class IngestDoor:
+    """Authenticates, limits, decompresses, hands on, and answers with a receipt or one clear refusal."""
+
+    pipeline: Pipeline
+    tokens: Tokens
+    limits: Limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = dict(scope["headers"])
+        try:
+            grant = self._authenticate(headers)
+            delivery = await self._delivery(headers, receive, grant)
+            receipt = await self.pipeline.submit(delivery)
+        except SenderGone:
+            _log.info("a sender at %s hung up in the middle of a body", _peer(scope))
+            return
+        except Refusal as refusal:
+            self.pipeline.telemetry.requests.labels(str(refusal.status)).inc()
+            await _answer(send, refusal.status, _refused(refusal), retry_after=refusal.retry_after_seconds)
+            return
+        self.pipeline.telemetry.requests.labels("200").inc()
+        await _answer(send, 200, _received(receipt))
+
+    def _authenticate(self, headers: dict[bytes, bytes]) -> Grant:
+        grant = self.tokens.grant(headers.get(b"authorization", b"").decode("latin-1"))
+        if grant is None:
+            raise Refusal(
+                401, "unauthorized", "send Authorization: Bearer TOKEN with a token of this service"
+            )
+        return grant
+
+    async def _delivery(self, headers: dict[bytes, bytes], receive: Receive, grant: Grant) -> Delivery:
+        stream, seq = _identity(headers)
+        is_array = _is_array(headers.get(b"content-type", b"").decode("latin-1"))
+        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+        declared = headers.get(b"content-length", b"").decode("latin-1") or None
+        wire = await read_body(receive, declared=declared, limits=self.limits)
+        body = decompress(wire, encoding, self.limits)
+        if is_array:
+            body = lines_of_array(body)
+        if not body.strip():
+            raise Refusal(400, "empty_body", "the body holds no events")
+        return Delivery(body, stream, seq, grant)
+
+
+def _identity(headers: dict[bytes, bytes]) -> tuple[str | None, int | None]:
+    """The stream and first number that the sender states: both or neither."""
+    stream, seq = headers.get(_STREAM), headers.get(_SEQ)
+    if stream is None and seq is None:
+        return None, None
+    if stream is None or seq is None:
+        message = f"{fields.STREAM_HEADER} and {fields.SEQ_HEADER} go together"
+        raise Refusal(400, "half_identity", message)
+    try:
+        known = str(UUID(stream.decode("ascii")))
+        number = int(seq) if seq.isdigit() and len(seq) < 20 else 0
+    except ValueError:
+        raise Refusal(400, "invalid_identity", f"{fields.STREAM_HEADER} must be a UUID") from None
+    if not 1 <= number < _MAX_SEQ:
+        raise Refusal(400, "invalid_identity", f"{fields.SEQ_HEADER} must be a number from 1 on")
+    return known, number
+
+
+def _is_array(content_type: str) -> bool:
+    match content_type.partition(";")[0].strip().lower():
+        case "application/x-ndjson":
+            return False
+        case "application/json":
+            return True
+    raise Refusal(415, "unknown_type", "Content-Type must be application/x-ndjson or application/json")
+
+
+def _received(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "accepted": receipt.accepted,
+        "duplicate": receipt.duplicate,
+        "rejected_count": len(receipt.rejections),
+        "rejected": [_rejected(rejection) for rejection in receipt.rejections[:_MAX_LISTED_REJECTIONS]],
+        "next_seq": receipt.next_seq,
+    }
+
+
+def _rejected(rejection: Rejection) -> dict[str, Any]:
+    return {
+        "index": rejection.index,
+        "code": rejection.code,
+        "field": rejection.field,
+        "message": rejection.message,
+    }
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    return {"error": refusal.code, "message": refusal.message}
+
+
+async def _answer(
+    send: Send, status: int, content: dict[str, Any], *, retry_after: float | None = None
+) -> None:
+    body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if retry_after is not None:
+        seconds = max(1, round(retry_after * random.uniform(0.75, 1.5)))  # noqa: S311 - spreads retries
+        headers.append((b"retry-after", b"%d" % seconds))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "an unknown address"

@@ -1,0 +1,79 @@
+"""A real service in a process of its own, on a free port, that tests and benchmarks can kill and start again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import urllib3
+
+_LISTENING = re.compile(r"listening on (http://\S+)")
+
+
+class LiveService:
+    """``logweir serve`` on `data`; use it as a context manager, or `start` and `stop` it."""
+
+    def __init__(self, data: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self.data = data
+        self._arguments = arguments
+        self._environment = environment or {}
+        self._listen = "127.0.0.1:0"
+        self.url = ""
+        self.log: list[str] = []
+        self.http = urllib3.PoolManager(retries=False, timeout=30, maxsize=32)
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> LiveService:
+        """Start it and wait until it listens; a second start takes the same port."""
+        command = [sys.executable, "-m", "logweir_service", "serve"]
+        command += ["--data", str(self.data), "--listen", self._listen, *self._arguments]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))}
+        self.process = subprocess.Popen(
+            command, env=clean | self._environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        listening = threading.Event()
+        threading.Thread(target=self._read, args=(self.process, listening), daemon=True).start()
+        if not listening.wait(60) or not self.url:
+            self.process.kill()
+            raise RuntimeError("the service did not start:\n" + "\n".join(self.log))
+        self._listen = self.url.removeprefix("http://")
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def __enter__(self) -> LiveService:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        self.http.clear()
+
+    def post(self, body: bytes, **headers: str) -> urllib3.BaseHTTPResponse:
+        """Send NDJSON; keywords become headers, underscores dashes."""
+        sent = {"Content-Type": "application/x-ndjson"}
+        sent |= {key.replace("_", "-"): value for key, value in headers.items()}
+        return self.http.request("POST", f"{self.url}/v1/events", body=body, headers=sent)
+
+    def get(self, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+        """Ask for a path."""
+        return self.http.request("GET", self.url + path, headers=headers)
+
+    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+        assert process.stderr is not None
+        with process.stderr as lines:
+            for line in lines:
+                self.log.append(line.rstrip())
+                if found := _LISTENING.search(line):
+                    self.url = found[1]
+                    listening.set()
+        listening.set()
