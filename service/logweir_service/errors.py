@@ -8,7 +8,8 @@
     │   │   └── RulesError         78, one problem per line, each with file and line
     │   ├── UnknownFormat          78
     │   ├── FolderLocked           73
-    │   └── StorageBroken          70
+    │   ├── StorageBroken          70
+    │   └── LookUpFailed           1, a running service could not be asked
     └── Refusal                    a request that is answered with a status and a code
 """
 
@@ -58,6 +59,12 @@ class StorageBroken(OperatorError):
     """The disk refused to make data durable; the process must not go on with this file."""
 
     exit_code = 70
+
+
+class LookUpFailed(OperatorError):
+    """A running service could not be asked."""
+
+    exit_code = 1
 
 
 class Refusal(LogweirError):

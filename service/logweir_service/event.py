@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol, cast
@@ -50,6 +50,11 @@ class StoredBatch:
     received: float
     lines: bytes
     """NDJSON; each line ends with a newline."""
+
+    def events(self) -> Iterator[StoredEvent]:
+        """Its events, in order."""
+        for index, line in enumerate(self.lines.split(b"\n")[:-1]):
+            yield StoredEvent(self.lsn, index, self.received, line)
 
 
 def event_type(fields: Iterable[str]) -> type[Event]:

@@ -65,7 +65,7 @@ class Decoder:
         try:
             return self._json.decode_lines(lines)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return [self._judge.event(line) for line in lines.splitlines()]
+            return [self._judge.event(line) for line in lines.split(b"\n")[:-1]]
 
     def _limit_events(self, lines: int) -> None:
         if lines > self._limits.max_events:
@@ -161,8 +161,8 @@ def lines_of_array(body: bytes) -> bytes:
         Refusal: 400, where the body is neither.
     """
     try:
-        root = msgspec.json.decode(body, type=msgspec.Raw)
-        elements = msgspec.json.decode(body, type=list[msgspec.Raw]) if bytes(root[:1]) == b"[" else [root]
+        root = bytes(msgspec.json.decode(body, type=msgspec.Raw))
+        elements = msgspec.json.decode(root, type=list[msgspec.Raw]) if root[:1] == b"[" else [root]
         lines = [bytes(element) for element in elements]
         return b"\n".join(msgspec.json.format(line, indent=-1) if b"\n" in line else line for line in lines)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -72,8 +72,8 @@ class LineJudge:
             raise Refused("invalid_field", f"level must be one of {', '.join(fields.LEVELS)}", field="level")
         if "correlation_id" in kept and bytes(kept["correlation_id"]) != b"null":
             _require(kept, "correlation_id", fields.CORRELATION_ID)
-        changed = len(kept) != len(members) or _date(kept, received)
-        stored = _object(kept) if changed else line
+        stripped, dated = len(kept) != len(members), _date(kept, received)
+        stored = _object(kept) if stripped or dated else line
         return Accepted(stored, self.event(stored))
 
     def event(self, line: bytes) -> Event:

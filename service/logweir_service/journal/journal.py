@@ -129,6 +129,11 @@ class Journal:
         mark = group.marks.get(stream) or self._marks.get(stream)
         return mark is not None and mark.closed
 
+    def next_seq(self, group: Group, stream: str) -> int:
+        """The number that a stream goes on with."""
+        mark = group.marks.get(stream) or self._marks.get(stream)
+        return mark.next_seq if mark else 1
+
     def append(
         self,
         group: Group,

@@ -72,10 +72,7 @@ def _scan(segment: Segment, needle: bytes) -> Iterator[StoredEvent]:
         return
     for located in SegmentReader(segment):
         if needle in located.lines:
-            batch = _stored(located)
-            for index, line in enumerate(batch.lines.splitlines()):
-                if needle in line:
-                    yield StoredEvent(batch.lsn, index, batch.received, line)
+            yield from (event for event in _stored(located).events() if needle in event.line)
 
 
 def _occurs(path: Path, needle: bytes) -> bool:

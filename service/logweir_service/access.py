@@ -1,0 +1,73 @@
+"""Who may send and who may read: tokens, compared without telling how close a guess was."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token allows: the services, by name or pattern, that its bearer speaks for."""
+
+    services: tuple[str, ...]
+
+    def covers(self, service: str) -> bool:
+        """Whether the bearer may send events of `service`."""
+        return any(fnmatchcase(service, pattern) for pattern in self.services)
+
+
+EVERY_SERVICE = Grant(("*",))
+
+
+class Tokens:
+    """The bearer tokens of one door. A door without tokens is open."""
+
+    def __init__(self, grants: Sequence[tuple[str, Grant]]) -> None:
+        self._grants = [(_digest(token), grant) for token, grant in grants]
+
+    def __bool__(self) -> bool:
+        return bool(self._grants)
+
+    def grant(self, authorization: str | None) -> Grant | None:
+        """What an ``Authorization`` header allows, or None where it allows nothing."""
+        if not self._grants:
+            return EVERY_SERVICE
+        scheme, _, token = (authorization or "").partition(" ")
+        given = _digest(token.strip() if scheme.lower() == "bearer" else "")
+        found = None
+        for digest, grant in self._grants:
+            if hmac.compare_digest(digest, given):
+                found = grant
+        return found
+
+
+def ingest_tokens(text: str) -> Tokens:
+    """Read ``token1=shop-*,token2=*``: each token and the services it speaks for, ``+`` between several.
+
+    Raises:
+        ConfigurationError: a part has no token or no service.
+    """
+    grants = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        token, _, services = part.rpartition("=")
+        if not token or not services:
+            raise ConfigurationError(
+                "LOGWEIR_INGEST_TOKENS must read TOKEN=SERVICES,TOKEN=SERVICES, such as s3cret=shop-*,other=*"
+            )
+        grants.append((token, Grant(tuple(services.split("+")))))
+    return Tokens(grants)
+
+
+def read_tokens(text: str) -> Tokens:
+    """Read a list of tokens with commas between them."""
+    return Tokens([(token.strip(), EVERY_SERVICE) for token in text.split(",") if token.strip()])
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,86 @@
+"""The reading side of the service, behind the read tokens; health and limits need none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi.concurrency import run_in_threadpool
+
+from logweir_service.access import Tokens
+from logweir_service.event import StoredEvent
+from logweir_service.limits import Limits
+
+OPENMETRICS = "application/openmetrics-text"
+OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+MAX_EVENTS = 1000
+"""Events of one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What the routes show, handed in by the application."""
+
+    expose: Callable[..., bytes]
+    """``expose(openmetrics=...)`` renders all metrics."""
+    stories: Callable[[str], list[StoredEvent]]
+    ready: Callable[[], str | None]
+    """Why the service takes no events now, or None where it does."""
+    limits: Limits
+    metrics_enabled: bool = True
+
+
+def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
+    """The routes that show `readable` to bearers of one of `tokens`."""
+
+    def reader(authorization: Annotated[str | None, Header()] = None) -> None:
+        if tokens.grant(authorization) is None:
+            raise HTTPException(401, "send Authorization: Bearer TOKEN with one of LOGWEIR_READ_TOKENS")
+
+    routes = APIRouter()
+    only_readers = [Depends(reader)]
+
+    @routes.get("/metrics", dependencies=only_readers)
+    async def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        if not readable.metrics_enabled:
+            raise HTTPException(404, "metrics are switched off by ENABLE_METRICS=false")
+        openmetrics = OPENMETRICS in accept
+        return Response(
+            readable.expose(openmetrics=openmetrics),
+            media_type=OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
+        )
+
+    @routes.get("/v1/events", dependencies=only_readers)
+    async def events(
+        correlation_id: Annotated[str, Query(min_length=1, max_length=128)],
+        limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = MAX_EVENTS,
+    ) -> Response:
+        found = await run_in_threadpool(readable.stories, correlation_id)
+        shown = b",\n".join(event.line for event in found[:limit])
+        truncated = b"true" if len(found) > limit else b"false"
+        body = b'{"count":%d,"truncated":%s,"events":[%s]}\n' % (len(found), truncated, shown)
+        return Response(body, media_type="application/json")
+
+    @routes.get("/v1/limits")
+    async def limits() -> dict[str, int]:
+        return asdict(readable.limits)
+
+    @routes.get("/-/healthy", include_in_schema=False)
+    @routes.get("/health")
+    async def healthy() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/-/ready", include_in_schema=False)
+    @routes.get("/ready")
+    async def ready(response: Response) -> dict[str, str]:
+        reason = readable.ready()
+        if reason is None:
+            return {"status": "ready"}
+        response.status_code = 503
+        return {"status": "not_ready", "message": reason}
+
+    return routes

@@ -1,0 +1,89 @@
+"""The environment, read once and strictly; everything else gets values passed down."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """What an operator can set; an argument of ``logweir serve`` wins over the environment."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    listen: str = Field("127.0.0.1:7171", validation_alias="LOGWEIR_LISTEN")
+    """Address and port; port 0 takes a free one."""
+    data: Path = Field(Path("data"), validation_alias="LOGWEIR_DATA")
+    """The data folder."""
+    rules: str = Field("packs", validation_alias="LOGWEIR_RULES")
+    """Rule files and folders, with commas between them; ``packs`` are the shipped ones."""
+    pack_labels: str = Field("", validation_alias="LOGWEIR_PACK_LABELS")
+    """Labels of every pack metric, with commas; empty for service and environment."""
+    metric_prefix: str = Field("", validation_alias="LOGWEIR_METRIC_PREFIX")
+    """Put before every derived metric's name, for a shadow stage beside in-process metrics."""
+    ingest_tokens: str = Field("", validation_alias="LOGWEIR_INGEST_TOKENS")
+    """``TOKEN=SERVICES,TOKEN=SERVICES``: who may send, and for which services."""
+    read_tokens: str = Field("", validation_alias="LOGWEIR_READ_TOKENS")
+    """Tokens that may search and scrape, with commas between them."""
+    metrics_enabled: bool = Field(True, validation_alias=AliasChoices("ENABLE_METRICS", "ENABLE_PROMETHEUS"))
+    """Whether ``/metrics`` is served."""
+    sentry_enabled: bool = Field(True, validation_alias="ENABLE_SENTRY")
+    """Whether errors are promoted."""
+    sentry_dsn: str = Field("", validation_alias="SENTRY_DSN")
+    """Where errors are promoted to; empty for nowhere."""
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("must read HOST:PORT, such as 127.0.0.1:7171")
+        return text
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(
+    *, listen: str | None = None, data: str | None = None, rules: str | None = None
+) -> Settings:
+    """The settings in force; an argument that is None leaves its variable in force.
+
+    Raises:
+        ConfigurationError: naming each variable that cannot be used, and what it should hold.
+    """
+    arguments: dict[str, Any] = {"LOGWEIR_LISTEN": listen, "LOGWEIR_DATA": data, "LOGWEIR_RULES": rules}
+    try:
+        settings = Settings(**{name: value for name, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError(f"settings cannot be used: {faults}") from None
+    if not settings.is_loopback and not (settings.ingest_tokens and settings.read_tokens):
+        raise ConfigurationError(
+            f"{settings.listen} can be reached from other machines: set LOGWEIR_INGEST_TOKENS and "
+            "LOGWEIR_READ_TOKENS, or listen on 127.0.0.1"
+        )
+    return settings

@@ -1,0 +1,320 @@
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logweir_service.decode import Batch, Decoder, lines_of_array
+from logweir_service.errors import Refusal
+from logweir_service.limits import Limits
+
+NOW = 1_790_000_000.0
+TIMESTAMP = "2026-09-21T14:13:20.000000Z"
+WANTED = ["environment", "duration_seconds", "http_route", "class"]
+
+
+def event(**fields):
+    return {"event": "cart.loaded", "service": "shop", "level": "info", "timestamp": TIMESTAMP, **fields}
+
+
+def line(**fields):
+    return json.dumps(event(**fields)).encode()
+
+
+def decode(body, *, numbered=True, limits=None, received=NOW):
+    return Decoder(WANTED, limits or Limits()).decode(body, received=received, numbered=numbered)
+
+
+def codes(batch):
+    return [(rejection.index, rejection.code, rejection.field) for rejection in batch.rejections]
+
+
+def test_canonical_body_is_stored_byte_for_byte():
+    body = (
+        line(duration_seconds=0.5, tags={"a": {"b": [1]}})
+        + b"\n"
+        + line(correlation_id="c-1", text="{]")
+        + b"\n"
+    )
+    batch = decode(body)
+    assert batch.lines is body
+    assert [each.event for each in batch.events] == ["cart.loaded"] * 2
+    assert batch.events[0].duration_seconds == 0.5
+    assert batch.events[1].correlation_id == "c-1"
+    assert batch.span == 2
+    assert batch.numbers is None
+
+
+def test_field_named_like_a_keyword_is_held():
+    assert decode(line(**{"class": "x"})).events[0].class_ == "x"
+
+
+def test_missing_newline_at_the_end_is_added():
+    assert decode(line()).lines == line() + b"\n"
+
+
+BAD_LINES = {
+    "no json": (b"{oops", "invalid_json", None),
+    "two objects": (line() + b" " + line(), "invalid_json", None),
+    "nan": (line()[:-1] + b', "x": NaN}', "invalid_json", None),
+    "infinity": (line()[:-1] + b', "x": Infinity}', "invalid_json", None),
+    "leading zero": (line()[:-1] + b', "x": 01}', "invalid_json", None),
+    "byte order mark": (b"\xef\xbb\xbf" + line(), "invalid_json", None),
+    "utf-16": (line().decode().encode("utf-16-le"), "invalid_json", None),
+    "bad utf-8 in a skipped field": (line()[:-1] + b', "x": "\xff"}', "invalid_utf8", None),
+    "bad utf-8 in a wanted field": (line()[:-1] + b', "http_route": "\xff"}', "invalid_utf8", None),
+    "lone surrogate": (line()[:-1] + b', "x": "\\ud800 is half of a pair"}', "invalid_json", None),
+    "raw control character": (line()[:-1] + b', "x": "a\tb"}', "invalid_json", None),
+    "array": (b"[]", "not_an_object", None),
+    "null": (b"null", "not_an_object", None),
+    "text": (b'"x"', "not_an_object", None),
+    "no event": (b'{"service":"shop","level":"info"}', "missing_field", "event"),
+    "null service": (line(service=None), "missing_field", "service"),
+    "numeric event": (line(event=7), "invalid_field", "event"),
+    "upper-case event": (line(event="Cart"), "invalid_field", "event"),
+    "overlong event": (line(event="e" * 129), "invalid_field", "event"),
+    "service path": (line(service="../../etc"), "invalid_field", "service"),
+    "service with slash": (line(service="a/b"), "invalid_field", "service"),
+    "upper-case service": (line(service="CON"), "invalid_field", "service"),
+    "huge service": (line(service="s" * 10_000), "invalid_field", "service"),
+    "empty service": (line(service=""), "invalid_field", "service"),
+    "service with nul": (line(service="a\0b"), "invalid_field", "service"),
+    "odd level": (line(level="loud"), "invalid_field", "level"),
+    "numeric level": (line(level=20), "invalid_field", "level"),
+    "correlation id with newline": (line(correlation_id="a\nb"), "invalid_field", "correlation_id"),
+    "correlation id with escape": (line(correlation_id="a\x1b[2J"), "invalid_field", "correlation_id"),
+    "empty correlation id": (line(correlation_id=""), "invalid_field", "correlation_id"),
+    "overlong correlation id": (line(correlation_id="c" * 129), "invalid_field", "correlation_id"),
+    "numeric correlation id": (line(correlation_id=7), "invalid_field", "correlation_id"),
+    "depth 33": (line(x=json.loads("[" * 32 + "]" * 32)), "too_deep", None),
+    "depth 10000": (line()[:-1] + b', "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "too_deep", None),
+    "257 keys": (line(x={f"k{n}": n for n in range(257)}), "too_many_keys", None),
+    "too large": (line(x="y" * 256_000), "too_large", None),
+}
+
+
+@pytest.mark.parametrize(("bad", "code", "field"), BAD_LINES.values(), ids=BAD_LINES)
+def test_bad_event_is_refused_by_index_and_its_neighbours_are_kept(bad, code, field):
+    batch = decode(b"\n".join([line(n=1), bad, line(n=2)]))
+    assert codes(batch) == [(1, code, field)]
+    assert batch.lines == line(n=1) + b"\n" + line(n=2) + b"\n"
+    assert batch.numbers == [0, 2]
+    assert batch.span == 3
+    assert batch.rejections[0].line == bad.strip()
+
+
+GOOD_LINES = {
+    "depth 32": line(x=json.loads("[" * 31 + "]" * 31)),
+    "256 keys": line(x={f"k{n}": n for n in range(256)}),
+    "exceeding every range": line()[:-1] + b', "duration_seconds": 1e999}',
+    "2 to the 64": line(duration_seconds=2**64),
+    "ten thousand digits": line()[:-1] + b', "duration_seconds": ' + b"1" * 10_000 + b"}",
+    "minus zero": line()[:-1] + b', "duration_seconds": -0}',
+    "duplicate keys": line()[:-1] + b', "http_route": "/a", "http_route": "/b"}',
+    "escaped nul": line(http_route="\0"),
+    "ansi escape": line(http_route="\x1b[31m\u202e\r\n"),
+    "non-ascii": line().replace(b"cart.loaded", b'cart.loaded", "x": "\xc3\xa4'),
+    "braces in a string": line(x="}{][\\"),
+    "null correlation id": line(correlation_id=None),
+    "carriage return between members": line().replace(b", ", b",\r "),
+    "other offset": line(timestamp="2026-09-21T16:13:20+02:00"),
+}
+
+
+@pytest.mark.parametrize("good", GOOD_LINES.values(), ids=GOOD_LINES)
+def test_odd_but_valid_event_is_stored_byte_for_byte(good):
+    batch = decode(line() + b"\n" + good + b"\n")
+    assert codes(batch) == []
+    assert batch.lines == line() + b"\n" + good + b"\n"
+    assert len(Decoder(WANTED, Limits()).stored(batch.lines)) == 2
+
+
+def test_number_out_of_every_range_reads_as_absent():
+    batch = decode(GOOD_LINES["exceeding every range"])
+    assert batch.events[0].duration_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "flag"),
+    [
+        (None, "timestamp_absent"),
+        ("yesterday", "timestamp_odd"),
+        (1_790_000_000, "timestamp_odd"),
+        ("2026-09-21T14:13:20", "timestamp_odd"),
+        ("0001-01-01T00:00:00Z", "timestamp_odd"),
+        ("1969-12-31T23:59:59Z", "timestamp_odd"),
+        ("9999-12-31T23:59:59-23:00", "timestamp_odd"),
+        ("2026-09-21T15:13:20Z", "timestamp_odd"),
+    ],
+)
+def test_event_without_believable_clock_gets_the_time_of_receipt_and_a_flag(timestamp, flag):
+    batch = decode(line(timestamp=timestamp, _flags=["mine"]) + b"\n" + line())
+    stored, neighbour = batch.lines.splitlines()
+    assert neighbour == line()
+    assert json.loads(stored)["timestamp"] == TIMESTAMP
+    assert json.loads(stored)["_flags"] == ["mine", flag]
+    assert json.loads(stored).get("timestamp_original") == timestamp
+
+
+@pytest.mark.parametrize(
+    "key", ["_commit", "_segment", "_lost", "_closed", "_x", "\\u005fcommit", "_\\u0063ommit"]
+)
+def test_keys_of_the_service_are_stripped_and_never_read_as_control(key):
+    body = b'{"%s": {"count": 1}, %s\n' % (key.encode(), line()[1:])
+    batch = decode(body)
+    assert json.loads(batch.lines) == event()
+    assert (batch.closed, batch.lost_count) == (False, 0)
+
+
+def test_keys_that_a_shipper_may_bring_are_kept():
+    batch = decode(line(_truncated=["message"], _encode_error="x"))
+    assert json.loads(batch.lines)["_truncated"] == ["message"]
+    assert json.loads(batch.lines)["_encode_error"] == "x"
+
+
+def test_control_lines_take_numbers_and_store_nothing():
+    batch = decode(b"\n".join([line(n=1), b'{"_lost":{"count":20}}', line(n=2), b'{"_closed":{}}']))
+    assert batch.lines == line(n=1) + b"\n" + line(n=2) + b"\n"
+    assert (batch.numbers, batch.span, batch.lost_count, batch.closed) == ([0, 21], 22, 20, True)
+
+
+def test_control_lines_outside_a_stream_are_no_events():
+    assert codes(decode(b'{"_lost":{"count":20}}', numbered=False)) == [(0, "missing_field", "event")]
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", '{"count":0}', '{"count":-1}', '{"count":"x"}', "7", '{"count":1e30}']
+)
+def test_broken_control_line_is_refused(content):
+    assert codes(decode(b'{"_lost":%s}' % content.encode())) == [(0, "invalid_control", "_lost")]
+
+
+def test_blank_lines_and_carriage_returns_are_no_events():
+    batch = decode(b"\r\n" + line(n=1) + b"\r\n\r\n" + b'{"x":1}\r\n')
+    assert batch.lines == line(n=1) + b"\n"
+    assert codes(batch) == [(3, "missing_field", "event")]
+    assert batch.span == 2
+
+
+def test_object_over_two_lines_is_refused_where_another_line_holds_two():
+    split = line(x="}")[:-1] + b"\n" + b',"y":"{"}'
+    double = b'{"event":"a","service":"s","level":"info","z":"{"}{"b":"}"}'
+    batch = decode(split + b"\n" + double + b"\n")
+    assert [code for _, code, _ in codes(batch)] == ["invalid_json"] * 3
+    assert batch.lines == b""
+
+
+def test_more_lines_than_a_body_may_hold_are_refused_as_a_whole():
+    with pytest.raises(Refusal) as refusal:
+        decode(b"\n" * 11, limits=Limits(max_events=10))
+    assert (refusal.value.status, refusal.value.code) == (413, "too_many_events")
+
+
+def test_known_prefix_is_dropped_with_its_rejections_and_losses():
+    body = [line(n=1), b"bad", line(n=2), b'{"_lost":{"count":4}}', line(n=3), b"bad"]
+    whole = decode(b"\n".join(body))
+    assert whole.span == 9
+    rest = whole.after(5)
+    assert rest.lines == line(n=3) + b"\n"
+    assert (rest.numbers, [each.number for each in rest.rejections], rest.lost_count) == ([7], [8], 2)
+    assert len(whole.after(9).events) == 0
+    assert whole.after(0) is whole
+
+
+def test_known_prefix_of_a_canonical_body_is_dropped():
+    whole = decode(b"".join(line(n=n) + b"\n" for n in range(4)))
+    assert whole.after(3).lines == line(n=3) + b"\n"
+    assert whole.after(4).lines == b""
+
+
+def test_array_elements_become_lines_that_keep_their_bytes():
+    assert lines_of_array(b' [ {"a": 1.50},\n{"b":\n2} , 3] ') == b'{"a": 1.50}\n{"b":2}\n3'
+    assert lines_of_array(b'{"a":\n1}') == b'{"a":1}'
+
+
+@pytest.mark.parametrize("body", [b"[", b'[{"a":1}', b"nope", b'[{"a":1},]', b"\xff", b"[" * 100_000])
+def test_unparsable_array_is_refused_as_a_whole(body):
+    with pytest.raises(Refusal) as refusal:
+        lines_of_array(body)
+    assert (refusal.value.status, refusal.value.code) == (400, "invalid_json")
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=20),
+    st.sampled_from(["{", "}", "[]", '"', "_x", "\\u005f", "\n", "2026-01-01T00:00:00Z"]),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+keys = st.sampled_from(["a", "_b", "_flags", "_lost", "_commit", "duration_seconds", "environment", "é"])
+events = st.fixed_dictionaries(
+    {},
+    optional={
+        "event": st.sampled_from(["cart.loaded", "x", "Bad", 1, None, ""]),
+        "service": st.sampled_from(["shop", "../etc", "a-b", None]),
+        "level": st.sampled_from(["info", "error", "warn", None]),
+        "timestamp": st.sampled_from(
+            [TIMESTAMP, "2026-01-01T00:00:00+02:00", "x", "0000-01-01T00:00:00Z", None, 5]
+        ),
+        "correlation_id": st.sampled_from(["c1", "a b", "", None, "A:b-.", "c" * 129, "é"]),
+    },
+)
+whole_events = st.builds(
+    lambda fixed, more: {**event(), **fixed, **more}, events, st.dictionaries(keys, values, max_size=3)
+)
+raw_lines = st.one_of(
+    whole_events.map(lambda value: json.dumps(value).encode()),
+    whole_events.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+    st.binary(max_size=30),
+    st.sampled_from(
+        [b"", b" ", b"{}", b'{"_closed":{}}', b'{"_lost":{"count":2}}', b"1e999", *GOOD_LINES.values()]
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(raw_lines, max_size=5))
+def test_whole_body_and_line_by_line_verdicts_agree(lines):
+    body = b"\n".join(lines) + b"\n"
+    decoder = Decoder(WANTED, Limits(max_keys=8))
+    fast = decoder.decode(body, received=NOW, numbered=True)
+    slow = decoder._line_by_line(body, received=NOW, numbered=True)
+    assert list(fast.rejections) == list(slow.rejections)
+    assert _comparable(fast) == _comparable(slow)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(raw_lines, max_size=5))
+def test_what_was_stored_decodes_to_the_same_events_whatever_the_rules_want(lines):
+    batch = decode(b"\n".join(lines) + b"\n")
+    assert whole(Decoder(WANTED, Limits()).stored(batch.lines)) == whole(batch.events)
+    others = Decoder(["a", "é", "x"], Limits()).stored(batch.lines)
+    assert [each.event for each in others] == [each.event for each in batch.events]
+
+
+def whole(events):
+    return [msgspec.structs.astuple(each) for each in events]
+
+
+def _comparable(batch: Batch):
+    lines = b"\n".join(line.strip(b" \t\r") for line in batch.lines.split(b"\n"))
+    return (
+        lines,
+        list(batch.events),
+        batch.span,
+        list(batch.numbers or range(len(batch.events))),
+        batch.closed,
+    )
+
+
+def test_deciding_takes_no_clock_but_the_one_given():
+    early = decode(line(timestamp="2026-09-21T14:18:00Z"), received=NOW)
+    late = decode(line(timestamp="2026-09-21T14:18:00Z"), received=NOW - 3600)
+    assert b"_flags" not in early.lines
+    assert b"_flags" in late.lines

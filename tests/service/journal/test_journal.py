@@ -1,0 +1,269 @@
+import errno
+import json
+import os
+import zlib
+
+import pytest
+
+from logweir_service.errors import ConfigurationError, FolderLocked, Refusal, StorageBroken, UnknownFormat
+from logweir_service.journal import DataFolder, Journal, JournalReader, StreamPosition, crc32
+
+STREAM = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return DataFolder(tmp_path / "data")
+
+
+@pytest.fixture
+def journal(folder):
+    opened = Journal(folder)
+    opened.recover(lambda located, segment: None)
+    yield opened
+    opened.close()
+
+
+def commit(journal, *batches, received=1_790_000_000.25, position=None):
+    """Commit the batches, each a list of lines, as one group."""
+    group = journal.begin(received)
+    for lines in batches:
+        text = b"".join(line + b"\n" for line in lines)
+        journal.append(group, text, count=len(lines), lines_crc32=crc32(text), position=position)
+    journal.write(group)
+    journal.settle(group)
+    return group
+
+
+def recovered(folder):
+    """Open the folder again, as a restart does: the journal, its report, the lines replayed."""
+    journal = Journal(folder)
+    lines = []
+    report = journal.recover(lambda located, segment: lines.extend(located.lines.split(b"\n")[:-1]))
+    return journal, report, lines
+
+
+def only_segment(folder):
+    (path,) = folder.journal.glob("*.ndjson")
+    return path
+
+
+def test_segment_reads_as_the_format_page_says(journal, folder):
+    commit(journal, [b'{"a":1}', b'{"b":2}'], position=StreamPosition(STREAM, 5, 8, 77, closed=True))
+    commit(journal, [b'{"c":3}'])
+    path = only_segment(folder)
+    assert path.name == "00000000000000000001.ndjson"
+    header, first, a, b, second, c = path.read_bytes().split(b"\n")[:-1]
+    assert json.loads(header) == {
+        "_segment": {"format": 1, "journal": str(journal.identifier), "first_lsn": 1}
+    }
+    assert (a, b, c) == (b'{"a":1}', b'{"b":2}', b'{"c":3}')
+    fields = json.loads(first)["_commit"]
+    checksum = fields.pop("crc32")
+    assert fields == {
+        "lsn": 1,
+        "stream": STREAM,
+        "seq": 5,
+        "next_seq": 8,
+        "count": 2,
+        "bytes": 16,
+        "received": "2026-09-21T14:13:20.250000Z",
+        "body_crc32": 77,
+        "closed": True,
+    }
+    assert checksum == zlib.crc32(first[: first.index(b',"crc32":')], zlib.crc32(a + b"\n" + b + b"\n"))
+    fields = json.loads(second)["_commit"]
+    assert (fields["stream"], fields["seq"], fields["next_seq"], fields["lsn"]) == (None, None, None, 2)
+    assert "closed" not in fields
+
+
+def test_restart_reads_back_every_batch_and_goes_on(journal, folder):
+    commit(journal, [b'{"a":1}'], [b'{"b":2}'])
+    commit(journal, [b'{"c":3}'])
+    journal.close()
+    again, report, lines = recovered(folder)
+    assert lines == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
+    assert (report.batches, report.events, report.torn_tail_bytes) == (3, 3, 0)
+    assert again.last_lsn == 3
+    assert commit(again, [b'{"d":4}']).commits[0].lsn == 4
+    again.close()
+
+
+def test_tail_torn_at_every_byte_is_cut_and_nothing_before_it_is_lost(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    whole = only_segment(folder).stat().st_size
+    commit(journal, [b'{"b":2}', b'{"c":3}'])
+    journal.close()
+    content = only_segment(folder).read_bytes()
+    for size in range(whole, len(content)):
+        only_segment(folder).write_bytes(content[:size])
+        again, report, lines = recovered(folder)
+        again.close()
+        assert lines == [b'{"a":1}']
+        assert report.torn_tail_bytes == size - whole
+        assert only_segment(folder).stat().st_size == whole
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 600, b"garbage" * 90, b'{"_commit":{"lsn":2}}\n'])
+def test_garbage_behind_the_last_batch_is_cut(journal, folder, tail):
+    commit(journal, [b'{"a":1}'])
+    journal.close()
+    with only_segment(folder).open("ab") as file:
+        file.write(tail)
+    again, report, lines = recovered(folder)
+    again.close()
+    assert (lines, report.torn_tail_bytes) == ([b'{"a":1}'], len(tail))
+
+
+def test_flipped_byte_anywhere_in_the_last_batch_is_noticed(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    whole = only_segment(folder).stat().st_size
+    commit(journal, [b'{"b":2}'])
+    journal.close()
+    content = only_segment(folder).read_bytes()
+    for place in range(whole, len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1
+        only_segment(folder).write_bytes(flipped)
+        again, _, lines = recovered(folder)
+        again.close()
+        assert lines == [b'{"a":1}'], f"byte {place - whole} of the batch was not covered"
+
+
+def test_header_that_never_became_whole_is_written_again(journal, folder):
+    journal.close()
+    path = only_segment(folder)
+    header = path.read_bytes()
+    for size in range(len(header)):
+        path.write_bytes(header[:size])
+        again, _, _ = recovered(folder)
+        again.close()
+        assert path.read_bytes() == header
+
+
+def test_segments_roll_between_groups_and_read_on_in_order(folder):
+    journal = Journal(folder, max_segment_bytes=400)
+    journal.recover(lambda located, segment: None)
+    for number in range(12):
+        commit(journal, [b'{"n":%d}' % number])
+    names = sorted(path.name for path in folder.journal.glob("*.ndjson"))
+    assert len(names) > 3
+    assert [batch.lines for batch in journal.batches(0)] == [b'{"n":%d}\n' % n for n in range(12)]
+    assert [batch.lsn for batch in journal.batches(7)] == [8, 9, 10, 11, 12]
+    assert [batch.lsn for batch in journal.batches(11)] == [12]
+    assert [*journal.batches(12)] == []
+    journal.close()
+    again, report, lines = recovered(folder)
+    assert (len(lines), report.damaged) == (12, ())
+    assert [batch.lsn for batch in again.batches(10)] == [11, 12]
+    again.close()
+
+
+def test_damage_in_a_sealed_segment_is_told_and_the_others_are_read(folder):
+    journal = Journal(folder, max_segment_bytes=300)
+    journal.recover(lambda located, segment: None)
+    for number in range(9):
+        commit(journal, [b'{"n":%d}' % number])
+    journal.close()
+    sealed = sorted(folder.journal.glob("*.ndjson"))[1]
+    sealed.write_bytes(sealed.read_bytes().replace(b'{"n":', b'{"m":'))
+    again, report, lines = recovered(folder)
+    again.close()
+    assert len(report.damaged) == 1
+    assert str(sealed) in report.damaged[0]
+    assert b'{"n":0}' in lines
+    assert b'{"n":8}' in lines
+
+
+def test_group_that_cannot_be_written_is_refused_and_cut_back(journal, folder, monkeypatch):
+    commit(journal, [b'{"a":1}'])
+    before = only_segment(folder).read_bytes()
+    real = os.writev
+
+    def full(file, buffers):
+        real(file, [b"".join(buffers)[:30]])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "writev", full)
+    with pytest.raises(Refusal) as refusal:
+        commit(journal, [b'{"b":2}'])
+    assert (refusal.value.status, refusal.value.code) == (503, "disk_full")
+    assert only_segment(folder).read_bytes() == before
+    monkeypatch.setattr(os, "writev", real)
+    commit(journal, [b'{"c":3}'])
+    assert [batch.lines for batch in journal.batches(0)] == [b'{"a":1}\n', b'{"c":3}\n']
+
+
+def test_short_writes_are_completed(journal, folder, monkeypatch):
+    real_writev, real_write = os.writev, os.write
+    monkeypatch.setattr(os, "writev", lambda file, buffers: real_writev(file, [b"".join(buffers)[:7]]))
+    monkeypatch.setattr(os, "write", lambda file, data: real_write(file, bytes(data)[:5]))
+    commit(journal, [b'{"a":1}'], [b'{"b":2}'])
+    assert [batch.lines for batch in journal.batches(0)] == [b'{"a":1}\n', b'{"b":2}\n']
+
+
+def test_failed_fdatasync_breaks_the_journal(journal, monkeypatch):
+    def fail(file):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(StorageBroken, match="fdatasync failed"):
+        commit(journal, [b'{"a":1}'])
+
+
+def test_second_owner_is_told_who_has_the_folder(journal, folder):
+    with pytest.raises(FolderLocked, match=f"locked by pid {os.getpid()}"):
+        DataFolder(folder.path).claim()
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigurationError, match=r"file/data cannot be used"):
+        DataFolder(tmp_path / "file" / "data").claim()
+
+
+def test_folder_of_another_format_is_left_alone(journal, folder):
+    journal.close()
+    path = folder.path / "format.json"
+    path.write_text('{"format":2,"journal":"1b4e28ba-2fa1-11d2-883f-0016d3cca427"}')
+    with pytest.raises(UnknownFormat, match="format 2"):
+        DataFolder(folder.path).claim()
+    assert "2" in path.read_text()
+
+
+def test_segment_of_another_format_is_left_alone(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    journal.close()
+    path = only_segment(folder)
+    path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":9', 1))
+    content = path.read_bytes()
+    again = Journal(folder)
+    with pytest.raises(UnknownFormat, match="format 9"):
+        again.recover(lambda located, segment: None)
+    again.close()
+    assert path.read_bytes() == content
+
+
+def test_reader_without_a_lock_stops_at_the_last_whole_batch(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    with only_segment(folder).open("ab") as file:
+        file.write(b'{"_commit":{"lsn":2,"stream":null')
+    reader = JournalReader(folder.journal, folder.identify())
+    assert [batch.lines for batch in reader.batches(0)] == [b'{"a":1}\n']
+
+
+def test_scan_finds_lines_across_chunks_and_names_their_place(folder, monkeypatch):
+    monkeypatch.setattr("logweir_service.journal.reader._CHUNK_BYTES", 16)
+    journal = Journal(folder, max_segment_bytes=300)
+    journal.recover(lambda located, segment: None)
+    for number in range(9):
+        commit(journal, [b'{"n":%d}' % number, b'{"id":"needle-%d"}' % (number % 2)])
+    found = [(event.lsn, event.index) for event in journal.reader.containing(b'"needle-1"')]
+    assert found == [(2, 1), (4, 1), (6, 1), (8, 1)]
+    assert [*journal.reader.containing(b'"absent"')] == []
+    journal.close()
+
+
+def test_folder_that_no_service_used_is_refused_to_readers(tmp_path):
+    with pytest.raises(ConfigurationError, match="is no data folder"):
+        DataFolder(tmp_path).identify()
