@@ -1,0 +1,216 @@
+"""The events that wait to be sent, in memory, in order, and the numbers they have in their stream.
+
+Lines collect in an open chunk, which is sealed when it is full or when the sender asks. The sender takes
+whole chunks from the front, so nothing is done per event but an append. Chunks stay until they are
+acknowledged.
+
+Every event takes a number, also one that is dropped: the control line ``{"_lost":{"count":N}}`` stands in
+its place.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from logweir.fields import CLOSED, LOST
+from logweir.tally import Tally
+
+CHUNK_LINES: Final = 1000
+CHUNK_BYTES: Final = 1024 * 1024
+LINE_OVERHEAD_BYTES: Final = 64
+"""What Python needs to hold one line, beside its bytes."""
+RESERVED_SHARE: Final = 0.1
+"""The part of the room that only warnings and above may use."""
+
+_BELOW_WARNING: Final = frozenset({"debug", "info"})
+
+
+class Chunk:
+    """Consecutive events of a stream, or one control line.
+
+    `size` is in bytes, `numbers` is how many of the stream's numbers the lines take.
+    """
+
+    __slots__ = ("closes", "control", "lines", "numbers", "size")
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self.lines = lines
+        self.numbers = len(lines)
+        self.size = sum(map(len, lines))
+        self.control = self.closes = False
+
+    @classmethod
+    def lost(cls, count: int) -> Chunk:
+        """The control line that takes the numbers of `count` dropped events."""
+        chunk = cls([f'{{"{LOST}":{{"count":{count}}}}}\n'.encode()])
+        chunk.control, chunk.numbers = True, count
+        return chunk
+
+    @classmethod
+    def closed(cls) -> Chunk:
+        """The control line that ends a stream."""
+        chunk = cls([f'{{"{CLOSED}":{{}}}}\n'.encode()])
+        chunk.control, chunk.closes, chunk.numbers = True, True, 0
+        return chunk
+
+    @property
+    def room(self) -> int:
+        """What this chunk counts against the backlog's bound."""
+        return self.size + LINE_OVERHEAD_BYTES * len(self.lines)
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """Two chunks with the same events, of which there must be at least two."""
+        middle = len(self.lines) // 2
+        return Chunk(self.lines[:middle]), Chunk(self.lines[middle:])
+
+
+class Backlog:
+    """A bounded queue of encoded events: `put` from any thread, the rest from the sender alone.
+
+    `put` never blocks for longer than an append in another thread takes. It may be re-entered on its own
+    thread (by a signal handler or a finaliser): such an event waits aside and follows. `wake` is called
+    when a first event came after the sender slept, and when a chunk is full.
+    """
+
+    def __init__(self, *, max_bytes: int, tally: Tally, wake: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._max_bytes_below_warning = int(max_bytes * (1 - RESERVED_SHARE))
+        self._wake = wake
+        self.reset(tally)
+
+    def reset(self, tally: Tally) -> None:
+        """Forget all, locks included: what a forked child does, since its parent sends what was there."""
+        self._tally = tally
+        self._lock = threading.RLock()
+        self._busy = False
+        self._aside: deque[tuple[bytes, str]] = deque()
+        self._sealed: deque[Chunk] = deque()
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+        self._used_bytes = 0
+        self._lost = 0
+        self._asleep = True
+        self.accepted = self.released = 0
+
+    def put(self, line: bytes, level: str) -> None:
+        """Take one event, or drop and count it where there is no room."""
+        with self._lock:
+            self.accepted += 1
+            if self._busy:
+                self._aside.append((line, level))
+                return
+            self._busy = True
+            try:
+                self._append(line, level)
+                while self._aside:
+                    self._append(*self._aside.popleft())
+                if self._asleep or self._is_full():
+                    self._asleep = False
+                    self._wake()
+            finally:
+                self._busy = False
+
+    def _append(self, line: bytes, level: str) -> None:
+        cost = len(line) + LINE_OVERHEAD_BYTES
+        limit = self._max_bytes_below_warning if level in _BELOW_WARNING else self._max_bytes
+        if self._used_bytes + cost > limit:
+            self._lost += 1
+            self._tally.add("queue_full", level)
+            return
+        if self._lost or self._is_full():
+            self._seal()
+        self._open.append(line)
+        self._open_bytes += len(line)
+        self._used_bytes += cost
+
+    def _is_full(self) -> bool:
+        return len(self._open) >= CHUNK_LINES or self._open_bytes >= CHUNK_BYTES
+
+    def _seal(self, *, closes: bool = False) -> None:
+        """Make the open lines, what was lost after them, and the stream's end into chunks."""
+        if self._open:
+            self._sealed.append(Chunk(self._open))
+            self._open, self._open_bytes = [], 0
+        controls = [Chunk.lost(self._lost)] if self._lost else []
+        self._lost = 0
+        if closes:
+            controls.append(Chunk.closed())
+        self._used_bytes += sum(chunk.room for chunk in controls)
+        self._sealed.extend(controls)
+
+    def front(self, *, max_lines: int, max_bytes: int) -> list[Chunk]:
+        """The chunks to send next, in order: at least one where there is any, and none behind a stream's end.
+
+        Where no full chunk waits, the open one is sealed.
+        """
+        with self._lock:
+            if not self._sealed and not self._busy:
+                self._seal()
+            batch: list[Chunk] = []
+            lines = size = 0
+            for chunk in self._sealed:
+                lines += len(chunk.lines)
+                size += chunk.size
+                if batch and (lines > max_lines or size > max_bytes):
+                    break
+                batch.append(chunk)
+                if chunk.closes:
+                    break
+            return batch
+
+    def release(self, batch: Sequence[Chunk]) -> None:
+        """Let go of the first chunks, which are delivered or given up."""
+        with self._lock:
+            for chunk in batch:
+                self._sealed.popleft()
+                self._used_bytes -= chunk.room
+                self.released += chunk.numbers
+
+    def replace(self, batch: Sequence[Chunk], chunks: Sequence[Chunk]) -> None:
+        """Put `chunks` in the place of `batch`, the first ones; they must take as many numbers."""
+        with self._lock:
+            for _ in batch:
+                self._sealed.popleft()
+            self._used_bytes += sum(chunk.room for chunk in chunks) - sum(chunk.room for chunk in batch)
+            self._sealed.extendleft(reversed(chunks))
+
+    def close_stream(self) -> None:
+        """Let a control line end the stream after what is there, unless that is done already."""
+        with self._lock:
+            if not (self._sealed and self._sealed[-1].closes and not self._open):
+                self._seal(closes=True)
+
+    def has_full_chunk(self) -> bool:
+        """Whether there is a reason to send before the collecting time is over."""
+        return bool(self._sealed) or self._is_full()
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits, neither events nor a loss to be told."""
+        return not (self._sealed or self._open or self._lost or self._aside)
+
+    def sleep_if_empty(self, fall_asleep: Callable[[], None]) -> bool:
+        """Where nothing waits, call `fall_asleep` and be true; from then on the next event calls `wake`."""
+        with self._lock:
+            if not self.is_empty():
+                return False
+            self._asleep = True
+            fall_asleep()
+            return True
+
+    @property
+    def queued(self) -> int:
+        """Events that wait, dropped ones whose loss is not yet reported included."""
+        return self.accepted - self.released
+
+    @property
+    def used_bytes(self) -> int:
+        """The room taken, of `max_bytes`."""
+        return self._used_bytes
+
+    @property
+    def free_share(self) -> float:
+        """The part of the room that is free, from 0 to 1."""
+        return 1 - self._used_bytes / self._max_bytes

@@ -1,0 +1,90 @@
+"""The command ``logweir-ship``: carries log lines of a process that cannot send them itself."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Final
+
+import orjson
+
+from logweir import levels
+from logweir.emitter import Emitter
+from logweir.fields import UNNAMED_EVENT
+from logweir.sender import HttpTransport
+from logweir.settings import Arguments, read
+
+DELIVERED, UNDELIVERED, USAGE, CONFIGURATION = 0, 1, 64, 78
+DRAIN_SECONDS: Final = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Exit codes: 0 all delivered, 1 events were lost, 64 usage, 78 configuration."""
+    options = _parse(arguments)
+    try:
+        settings = read(
+            Arguments(service=options.service, url=options.url, token=options.token, level="debug")
+        )
+        if settings.url is None:
+            raise ValueError("url: say where to send, with --url or LOGWEIR_URL")
+    except ValueError as fault:
+        sys.stderr.write(f"logweir-ship: {fault}\n")
+        return CONFIGURATION
+    emitter = Emitter(settings)
+    assert isinstance(emitter.sink, HttpTransport)
+    with contextlib.suppress(KeyboardInterrupt):  # what was read by then is still sent
+        _pipe(sys.stdin.buffer, emitter, emitter.sink, tee=options.tee)
+    emitter.close(DRAIN_SECONDS)
+    stats = emitter.stats()
+    if stats["queued"] or stats["dropped"] or stats["rejected"]:
+        sys.stderr.write(f"logweir-ship: not all was delivered: {orjson.dumps(stats).decode()}\n")
+        return UNDELIVERED
+    return DELIVERED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"logweir-ship: {message}\n")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _Parser(prog="logweir-ship", description="Carry log lines to a Logweir service.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    pipe = commands.add_parser(
+        "pipe",
+        help="read lines from standard input until it ends",
+        description="Read lines from standard input and send them. A line that is a JSON object is an event; "
+        "any other becomes the message of a log.record. Reading waits while the service is away.",
+    )
+    pipe.add_argument("--url", help="the service's address, such as http://127.0.0.1:7171 (LOGWEIR_URL)")
+    pipe.add_argument("--token", help="what the service asks for; better given as LOGWEIR_TOKEN")
+    pipe.add_argument("--service", help="the name for lines that bring none (LOGWEIR_SERVICE)")
+    pipe.add_argument("--tee", action="store_true", help="also write each line to standard output")
+    return parser.parse_args(arguments)
+
+
+def _pipe(lines: BinaryIO, emitter: Emitter, transport: HttpTransport, *, tee: bool) -> None:
+    for line in lines:
+        if tee:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+        if not line.isspace():
+            _emit(line.strip(), emitter)
+            transport.wait_for_room()
+
+
+def _emit(line: bytes, emitter: Emitter) -> None:
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        fields = {"message": line.decode("utf-8", "replace")}
+    if fields.get("shipped") is True:
+        return
+    event = fields.pop("event", UNNAMED_EVENT)
+    level = levels.normalise(fields.pop("level", "info")) or "info"
+    emitter.emit(event, level, fields)

@@ -1,0 +1,206 @@
+"""Delivery: strictly in order, one request in flight, nothing let go of without an answer.
+
+`Delivery` knows no thread and no clock: each call of `step` sends what stands in front and says how long to
+wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+
+from logweir.backlog import Backlog, Chunk
+from logweir.encode import MAX_EVENT_BYTES
+from logweir.fields import TRUNCATED
+from logweir.notices import Notices
+from logweir.post import Answer, Post
+from logweir.tally import Tally
+from logweir.verdict import (
+    MAX_DELAY_SECONDS,
+    Verdict,
+    backoff_seconds,
+    judge,
+    retry_after_seconds,
+)
+
+MAX_BATCH_LINES: Final = 10_000
+MAX_BATCH_BYTES: Final = 4_500_000
+"""Below the service's 5 MB, so that a body that does not compress fits too."""
+MIN_BATCH_BYTES: Final = MAX_EVENT_BYTES
+MIN_COMPRESSED_BYTES: Final = 512
+_STUB_FIELDS: Final = (
+    "timestamp",
+    "level",
+    "event",
+    "service",
+    "environment",
+    "correlation_id",
+    "error_type",
+)
+
+
+class Delivery:
+    """Sends the front of a backlog as one stream."""
+
+    def __init__(self, backlog: Backlog, post: Post, *, tally: Tally, notices: Notices) -> None:
+        self._backlog = backlog
+        self._post = post
+        self._tally = tally
+        self._notices = notices
+        self._max_lines = MAX_BATCH_LINES
+        self._max_bytes = MAX_BATCH_BYTES
+        self._compress = True
+        self._plain_retry = False
+        self._failures = 0
+        self.posts = self.retries = self.sent = self.rejected = 0
+        self.last_error: str | None = None
+        self.open_stream()
+
+    def open_stream(self) -> None:
+        """Begin a new stream; what is not acknowledged is numbered anew in it, from 1."""
+        self.stream = str(uuid4())
+        self.next_number = 1
+        self._highest_sent = 0
+
+    def step(self) -> float:
+        """Send the next batch, if there is one, and deal with the answer. Returns the seconds to wait."""
+        batch = self._next_batch()
+        if not batch:
+            return 0.0
+        body = b"".join(chain.from_iterable(chunk.lines for chunk in batch))
+        compress = self._compress and not self._plain_retry and len(body) >= MIN_COMPRESSED_BYTES
+        self.posts += 1
+        self._highest_sent = max(self._highest_sent, self.next_number + _numbers(batch) - 1)
+        answer = self._post(body, stream=self.stream, seq=self.next_number, compress=compress)
+        verdict = judge(answer.status) if answer.status else Verdict.RETRY
+        if verdict is Verdict.STORED:
+            self._stored(batch, answer)
+            return 0.0
+        self.last_error = f"{answer.status or 'no answer'}: {answer.text}"
+        if verdict is Verdict.CLONED:
+            self.open_stream()
+            return 0.0
+        if verdict is Verdict.TOO_LARGE:
+            self._send_less(batch)
+            return 0.0
+        if verdict is Verdict.REFUSED:
+            if compress:
+                self._plain_retry = True
+                self._compress = self._compress and answer.status != 415
+            else:
+                self._give_up(batch, answer)
+            return 0.0
+        return self._wait(verdict, answer)
+
+    def _next_batch(self) -> list[Chunk]:
+        """The front of the backlog, cut down to what the service has shown to take."""
+        while True:
+            batch = self._backlog.front(max_lines=self._max_lines, max_bytes=self._max_bytes)
+            lines, size = _lines(batch), sum(chunk.size for chunk in batch)
+            if lines <= 1 or len(batch) > 1 or (lines <= self._max_lines and size <= self._max_bytes):
+                return batch
+            self._backlog.replace(batch, batch[0].halves())
+
+    def _wait(self, verdict: Verdict, answer: Answer) -> float:
+        self.retries += 1
+        self._failures += 1
+        if verdict is Verdict.DENIED:
+            self._notices.say(
+                "denied", f"the service answers {self.last_error}; check LOGWEIR_URL and LOGWEIR_TOKEN"
+            )
+            return max(MAX_DELAY_SECONDS / 2, backoff_seconds(16))
+        if self._failures > 3:
+            self._notices.say("retry", f"events wait to be sent, the service answers {self.last_error}")
+        return max(backoff_seconds(self._failures - 1), retry_after_seconds(answer.retry_after))
+
+    def _stored(self, batch: Sequence[Chunk], answer: Answer) -> None:
+        self._failures = 0
+        self._plain_retry = False
+        self._max_lines = min(MAX_BATCH_LINES, self._max_lines + self._max_lines // 16 + 1)
+        self._max_bytes = min(MAX_BATCH_BYTES, self._max_bytes + self._max_bytes // 16)
+        self._let_go(batch)
+        if answer.rejected:
+            self.rejected += answer.rejected
+            self._notices.say("rejected", f"the service rejected {answer.rejected} events: {answer.text}")
+        while known := self._known_chunk(answer.next_seq or 0):
+            self._let_go(known)
+
+    def _known_chunk(self, next_seq: int) -> list[Chunk]:
+        """The next chunk, where an earlier request, its answer lost, has brought the whole of it already."""
+        if next_seq <= self.next_number or next_seq > self._highest_sent + 1:
+            return []
+        front = self._backlog.front(max_lines=1, max_bytes=1)
+        return (
+            front if front and self.next_number + _numbers(front) <= next_seq and not front[0].closes else []
+        )
+
+    def _let_go(self, batch: Sequence[Chunk]) -> None:
+        self._backlog.release(batch)
+        self.sent += sum(chunk.numbers for chunk in batch if not chunk.control)
+        self.next_number += _numbers(batch)
+        if batch[-1].closes:
+            self.open_stream()
+
+    def _send_less(self, batch: Sequence[Chunk]) -> None:
+        """Halve what is sent at once; a single event that is too large is replaced by one that says so."""
+        lines = _lines(batch)
+        if lines > 1:
+            self._max_lines = lines // 2
+            self._max_bytes = max(sum(chunk.size for chunk in batch) // 2, MIN_BATCH_BYTES)
+            return
+        stub = None if batch[0].control else _stub(batch[0].lines[0])
+        if stub is None:
+            self._give_up(batch, Answer(413, "even the shortest form of an event is too large"))
+            return
+        self._tally.add("too_large", _level_of(stub))
+        self._notices.say("too_large", f"an event of {batch[0].size} bytes was too large for the service")
+        self._backlog.replace(batch, [Chunk([stub])])
+
+    def _give_up(self, batch: Sequence[Chunk], answer: Answer) -> None:
+        """Count a batch that can never be accepted, and tell the service its numbers as lost."""
+        self._plain_retry = False
+        lines = [line for chunk in batch if not chunk.control for line in chunk.lines]
+        for line in lines:
+            self._tally.add("refused", _level_of(line))
+        self._notices.say(
+            "refused", f"{len(lines)} events were refused for good, {answer.status}: {answer.text}"
+        )
+        if lines:
+            end = [batch[-1]] if batch[-1].closes else []
+            self._backlog.replace(batch, [Chunk.lost(_numbers(batch)), *end])
+        else:
+            self._let_go(batch)
+
+
+def _numbers(batch: Sequence[Chunk]) -> int:
+    return sum(chunk.numbers for chunk in batch)
+
+
+def _lines(batch: Sequence[Chunk]) -> int:
+    return sum(len(chunk.lines) for chunk in batch)
+
+
+def _level_of(line: bytes) -> str:
+    return str(_fields_of(line).get("level", "info"))
+
+
+def _fields_of(line: bytes) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _stub(line: bytes) -> bytes | None:
+    """An event that stands for one that was too large; None where `line` is such an event already."""
+    fields = _fields_of(line)
+    if not fields or fields.get(TRUNCATED) == ["*"]:
+        return None
+    kept = {key: fields[key] for key in _STUB_FIELDS if key in fields}
+    note = f"an event of {len(line)} bytes was too large for the service"
+    return orjson.dumps({**kept, "message": note, TRUNCATED: ["*"]}, None, orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,116 @@
+"""Where all doors lead: an event is encoded and handed to the sink, unless it is below the threshold."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from logweir import context, levels
+from logweir.encode import Encoder
+from logweir.fork import after_fork_in_child
+from logweir.notices import Notices
+from logweir.sender import HttpTransport
+from logweir.settings import Settings
+from logweir.sink import Sink, Transport
+from logweir.stdout import StdoutTransport
+
+_NUMBER: Final = levels.NUMBER
+
+
+class Emitter:
+    """Makes events as `settings` say. Nothing it does blocks or raises into the application."""
+
+    def __init__(self, settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self.settings = settings
+        self._clock_ns = clock_ns
+        self._threshold = _NUMBER[settings.level]
+        self._notices = Notices()
+        self.sink = _open_sink(settings, self._notices)
+        self._put = self.sink.put
+        self._identify()
+        after_fork_in_child(self._identify)
+
+    def _identify(self) -> None:
+        """The fields that all events of this process share; the instance is another after a fork."""
+        settings = self.settings
+        base = {
+            "service": settings.service,
+            "environment": settings.environment,
+            "service_version": settings.version,
+            "server_name": settings.server_name,
+            "service_instance_id": f"{settings.server_name}:{os.getpid()}",
+        }
+        self._encoder = Encoder(
+            {key: value for key, value in base.items() if value is not None},
+            forced={} if settings.promote else {"promote": False},
+            clock_ns=self._clock_ns,
+        )
+
+    def emit(
+        self,
+        event: str,
+        level: str,
+        fields: dict[str, Any],
+        *,
+        error: BaseException | None = None,
+        handled: bool = True,
+    ) -> None:
+        """Emit one event. `fields` becomes the emitter's own; `error` is described in the event."""
+        try:
+            number = _NUMBER.get(level)
+            if number is None:
+                level = levels.normalise(level) or "info"
+                number = _NUMBER[level]
+            if number >= self._threshold:
+                self._put(
+                    self._encoder.encode(event, level, fields, context.current(), error, handled), level
+                )
+        except Exception as fault:  # noqa: BLE001 - an application never fails because it logs
+            self._notices.say("emit", f"an event was lost: {type(fault).__name__}: {fault}")
+
+    def is_enabled_for(self, level: str) -> bool:
+        """Whether an event of this canonical level is emitted at all."""
+        return _NUMBER[level] >= self._threshold
+
+    def encode(
+        self, event: str, level: str, fields: dict[str, Any], *, error: BaseException | None = None
+    ) -> bytes:
+        """The line that `emit` would hand on, for doors that write it themselves."""
+        return self._encoder.encode(event, level, fields, context.current(), error)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until all events so far are delivered; False where the time ran out."""
+        return self._transport.flush(timeout_seconds) if self._transport else True
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Flush and end the stream; an event emitted later opens a new one."""
+        return self._transport.close(timeout_seconds) if self._transport else True
+
+    def close_at_exit(self, timeout_seconds: float) -> bool:
+        """The same, while the interpreter shuts down."""
+        if isinstance(self.sink, HttpTransport):
+            return self.sink.close_at_exit(timeout_seconds)
+        return self.close(timeout_seconds)
+
+    def stats(self) -> Mapping[str, Any]:
+        """What became of the events so far."""
+        counted = self._transport.stats() if self._transport else {"transport": "custom"}
+        return {**counted, "encode_errors": self._encoder.encode_errors}
+
+    @property
+    def _transport(self) -> Transport | None:
+        return self.sink if isinstance(self.sink, Transport) else None
+
+
+def _open_sink(settings: Settings, notices: Notices) -> Sink:
+    if settings.to == "stdout":
+        return StdoutTransport(notices=notices)
+    if settings.to == "http":
+        assert settings.url is not None
+        return HttpTransport(
+            settings.url, token=settings.token, max_queue_bytes=settings.max_queue_bytes, notices=notices
+        )
+    assert not isinstance(settings.to, str)
+    return settings.to

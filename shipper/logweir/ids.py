@@ -1,0 +1,18 @@
+"""Random identifiers in the formats of the W3C trace context.
+
+They come from the kernel, so that neither ``random.seed()`` nor a fork makes two processes choose the same.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def new_trace_id() -> str:
+    """32 lower-case hex digits, not all zero."""
+    return os.urandom(16).hex()
+
+
+def new_span_id() -> str:
+    """16 lower-case hex digits, not all zero."""
+    return os.urandom(8).hex()

@@ -1,0 +1,41 @@
+"""The five levels of an event, and every other spelling that is mapped to them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+NUMBER: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+"""Level to number, as in the standard library's logging."""
+
+_OTHER_NAMES: Final = {
+    "trace": "debug",
+    "notset": "debug",
+    "notice": "info",
+    "warn": "warning",
+    "err": "error",
+    "exception": "error",
+    "fatal": "critical",
+    "alert": "critical",
+    "emergency": "critical",
+}
+
+
+def normalise(level: Any) -> str | None:
+    """The canonical name of a level given as a name in any case or as a number; None where it is neither."""
+    if isinstance(level, int):
+        return from_number(level)
+    text = str(level).strip().lower()
+    if text in NUMBER:
+        return text
+    if text.isdecimal():
+        return from_number(int(text))
+    return _OTHER_NAMES.get(text)
+
+
+def from_number(number: int) -> str:
+    """The highest level that is not above `number`; below debug it is debug."""
+    if number >= 40:
+        return "critical" if number >= 50 else "error"
+    if number >= 20:
+        return "warning" if number >= 30 else "info"
+    return "debug"

@@ -1,0 +1,101 @@
+"""The doors for the standard library's logging: a handler, and a formatter of python-json-logger's kind."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from pythonjsonlogger.core import BaseJsonFormatter
+
+from logweir import levels
+from logweir.fields import EVENT_NAME, UNNAMED_EVENT
+from logweir.process import emitter
+from logweir.sender import THREAD_NAME
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What every record has; all else in a record was brought by ``extra``."""
+_FRESH_SECONDS: Final = 0.05
+"""A record older than this has waited in a queue, and its own time is taken."""
+
+
+class Handler(logging.Handler):
+    """Turns log records into events: ``logging.getLogger().addHandler(logweir.logging.Handler())``.
+
+    A message that is a dotted name (``order.placed``), or ``extra={"event": ...}``, names the event; any
+    other becomes the `message` of a `log.record`, its unformatted form the `message_template`. All of
+    `extra` is kept. Works from ``dictConfig``; `flush` and `close` never wait. Records of the shipper's own
+    sender thread (urllib3 logs each request) are passed over, for they would make the next request.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Emit one record as an event."""
+        if record.threadName == THREAD_NAME:
+            return
+        parts = _read(record)
+        emitter().emit(parts.event, parts.level, parts.fields, error=parts.error)
+
+
+class Formatter(BaseJsonFormatter):
+    """Formats records as canonical events, for a stream handler: one line of JSON each.
+
+    Takes python-json-logger's options: `rename_fields`, `static_fields`, `defaults`, a `fmt` that names
+    fields.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event as one line without a newline."""
+        parts = _read(record)
+        extra: dict[str, Any] = {}
+        self.add_fields(extra, record, {})
+        fields = self.process_log_record({**parts.fields, **extra})
+        for name in (*self.rename_fields, "event", "level"):
+            fields.pop(name, None)
+        line = emitter().encode(parts.event, parts.level, fields, error=parts.error)
+        return self.prefix + line[:-1].decode()
+
+
+class _Parts(NamedTuple):
+    event: str
+    level: str
+    fields: dict[str, Any]
+    error: BaseException | None
+
+
+def _read(record: logging.LogRecord) -> _Parts:
+    fields = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+    fields["logger"] = record.name
+    if time.time() - record.created > _FRESH_SECONDS:
+        fields["timestamp"] = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    if isinstance(record.msg, dict):
+        fields.update(record.msg)
+        text = str(fields.pop("message", ""))
+    else:
+        text = _message(record)
+    named = fields.pop("event", None)
+    fields.pop("level", None)
+    if isinstance(named, str) and named:
+        event = named
+    elif not record.args and "." in text and EVENT_NAME.fullmatch(text):
+        event, text = text, ""
+    else:
+        event = UNNAMED_EVENT
+    if text:
+        fields["message"] = text
+    if record.args:
+        fields["message_template"] = str(record.msg)
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None and record.exc_text:
+        fields["exception_text"] = record.exc_text
+    if record.stack_info:
+        fields["stack_info"] = record.stack_info
+    return _Parts(event, levels.from_number(record.levelno), fields, error)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The formatted message; where the arguments do not fit, the template and a remark."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - the arguments' own methods may raise anything
+        return f"{record.msg!s} (its arguments do not fit)"

@@ -1,0 +1,125 @@
+"""The one emitter of this process: configured, or made from the environment by the first event."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from logweir.emitter import Emitter
+from logweir.notices import Notices
+from logweir.settings import Arguments, Destination, read
+from logweir.sink import Sink
+
+EXIT_FLUSH_SECONDS: Final = 2.0
+
+_making = threading.RLock()
+_emitter: Emitter | None = None
+
+
+def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want to set
+    service: str | None = None,
+    *,
+    to: Destination | Sink | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    environment: str | None = None,
+    version: str | None = None,
+    level: str | None = None,
+    promote: bool | None = None,
+    max_queue_bytes: int | None = None,
+) -> None:
+    """Say which service this is and where its events go. Calling it again with the same changes nothing.
+
+    An argument wins over its environment variable, that over the default; no thread is started and nothing
+    is sent before the first event.
+
+    - `service`: LOGWEIR_SERVICE, then OTEL_SERVICE_NAME, then the name of the script.
+    - `url`: LOGWEIR_URL, the service's base address. Without one, events are written to standard output.
+    - `to`: "http" or "stdout", where that does not follow from `url`; or an object with ``put(line, level)``.
+    - `token`: LOGWEIR_TOKEN.
+    - `environment`: SENTRY_ENVIRONMENT, then ENVIRONMENT.
+    - `version`: SENTRY_RELEASE, then RELEASE_VERSION, then APP_VERSION.
+    - `level`: LOG_LEVEL, the lowest level that is emitted; "info".
+    - `promote`: False keeps all events of this process out of Sentry; so does ENABLE_SENTRY=false.
+    - `max_queue_bytes`: what may wait in memory while the service is away; 64 MiB.
+
+    Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
+    """
+    global _emitter  # noqa: PLW0603 - one process has one stream of events
+    settings = read(
+        Arguments(
+            service=service,
+            to=to,
+            url=url,
+            token=token,
+            environment=environment,
+            version=version,
+            level=level,
+            promote=promote,
+            max_queue_bytes=max_queue_bytes,
+        )
+    )
+    with _making:
+        earlier = _emitter
+        if earlier is not None and earlier.settings == settings:
+            return
+        _emitter = Emitter(settings)
+    if earlier is not None:
+        earlier.close(0)
+
+
+def emitter() -> Emitter:
+    """The process's emitter; made from the environment where `configure` was not called."""
+    return _emitter or _make_from_environment()
+
+
+def _make_from_environment() -> Emitter:
+    global _emitter  # noqa: PLW0603 - see configure
+    with _making:
+        if _emitter is None:
+            try:
+                settings = read(Arguments())
+            except ValueError as fault:
+                Notices().say("settings", f"{fault}; events go to standard output")
+                settings = read(Arguments(), environ={})
+            _emitter = Emitter(settings)
+        return _emitter
+
+
+def emit(event: str, level: str = "info", **fields: Any) -> None:
+    """Emit one event: a low-cardinality dotted name, and what is known about it."""
+    emitter().emit(event, level, fields)
+
+
+def flush(timeout_seconds: float = 2.0) -> bool:
+    """Wait until all events so far are delivered. False where the time ran out; they stay queued then."""
+    return _emitter.flush(timeout_seconds) if _emitter else True
+
+
+async def aflush(timeout_seconds: float = 2.0) -> bool:
+    """`flush` without holding up the event loop."""
+    return await asyncio.to_thread(flush, timeout_seconds)
+
+
+def close(timeout_seconds: float = 2.0) -> bool:
+    """Flush, and tell the service that this stream has ended. An event emitted later opens a new one."""
+    return _emitter.close(timeout_seconds) if _emitter else True
+
+
+async def aclose(timeout_seconds: float = 2.0) -> bool:
+    """`close` without holding up the event loop."""
+    return await asyncio.to_thread(close, timeout_seconds)
+
+
+def stats() -> Mapping[str, Any]:
+    """What became of the events so far: emitted, sent, queued, dropped by reason and level, retries, ..."""
+    return emitter().stats()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    if _emitter is not None:
+        _emitter.close_at_exit(EXIT_FLUSH_SECONDS)

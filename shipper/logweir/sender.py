@@ -1,0 +1,184 @@
+"""HTTP as a transport: a bounded backlog in memory, and one thread that posts it.
+
+The thread is started by the first event, never at exit and never in a forked child that has nothing to say.
+It collects for up to 200 ms after an event, sleeps while there is none, and ends when the stream is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from logweir.backlog import Backlog
+from logweir.delivery import Delivery
+from logweir.fork import after_fork_in_child
+from logweir.notices import Notices
+from logweir.post import HttpPost, Post
+from logweir.tally import Tally
+
+DEFAULT_QUEUE_BYTES: Final = 64 * 1024 * 1024
+COLLECT_SECONDS: Final = 0.2
+FLUSH_POLL_SECONDS: Final = 0.005
+THREAD_NAME: Final = "logweir-sender"
+
+
+class HttpTransport:
+    """Sends events to the service at `url`. Emitting never waits for it."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        max_queue_bytes: int = DEFAULT_QUEUE_BYTES,
+        make_post: Callable[[], Post] | None = None,
+        notices: Notices | None = None,
+    ) -> None:
+        self._notices = notices or Notices()
+        self._tally = Tally()
+        self._make_post = make_post or (lambda: HttpPost(url, token=token))
+        self._backlog = Backlog(max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake)
+        self._begin()
+        after_fork_in_child(self._begin_again)
+
+    def _begin(self) -> None:
+        """A new incarnation: no thread, no socket, no stream yet."""
+        self._pid = os.getpid()
+        self._thread: threading.Thread | None = None
+        self._delivery: Delivery | None = None
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._sending = threading.Lock()
+        self._urgent = self._retry_now = self._closing = self._exiting = False
+
+    def _begin_again(self) -> None:
+        """What a forked child does: its parent sends what was queued, under the parent's stream."""
+        self._tally = Tally()
+        self._backlog.reset(self._tally)
+        self._begin()
+
+    def put(self, line: bytes, level: str) -> None:
+        """Queue one event; where there is no room, drop and count it."""
+        if os.getpid() != self._pid:
+            self._begin_again()  # uWSGI forks without telling Python
+        self._backlog.put(line, level)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until all events put so far are acknowledged; False where the time ran out."""
+        goal = self._backlog.accepted
+        return self._wait_until(lambda: self._backlog.released >= goal, timeout_seconds)
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Flush and end the stream with a control line. An event put later opens a new one."""
+        unused = self._delivery is None or self._delivery.next_number == 1
+        if unused and not self._backlog.queued:
+            return True
+        self._backlog.close_stream()
+        self._closing = True
+        return self._wait_until(self._backlog.is_empty, timeout_seconds)
+
+    def close_at_exit(self, timeout_seconds: float) -> bool:
+        """Close while the interpreter shuts down, when no thread may be started any more."""
+        self._exiting = True
+        return self.close(timeout_seconds)
+
+    def stats(self) -> dict[str, Any]:
+        """What became of the events so far."""
+        delivery = self._delivery
+        return {
+            "transport": "http",
+            "stream": delivery.stream if delivery else None,
+            "emitted": self._backlog.accepted,
+            "sent": delivery.sent if delivery else 0,
+            "rejected": delivery.rejected if delivery else 0,
+            "queued": self._backlog.queued,
+            "queued_bytes": self._backlog.used_bytes,
+            "dropped": self._tally.by_reason(),
+            "posts": delivery.posts if delivery else 0,
+            "retries": delivery.retries if delivery else 0,
+            "last_error": delivery.last_error if delivery else None,
+        }
+
+    def wait_for_room(self) -> None:
+        """Block until half of the queue is free: for a reader that can wait, such as a pipe's."""
+        while self._backlog.free_share < 0.5:
+            time.sleep(FLUSH_POLL_SECONDS)
+
+    def _wake(self) -> None:
+        """Called in `put`, where a signal may re-enter anything: `SimpleQueue.put` allows that."""
+        self._signals.put(None)
+        if self._thread is None and not self._exiting:
+            self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError as fault:  # no thread can be started: out of threads, or the interpreter ends
+            self._thread = None
+            self._notices.say("thread", f"the sender thread could not be started: {fault}")
+
+    def _run(self) -> None:
+        signals = self._signals
+        while True:
+            if self._backlog.sleep_if_empty(self._end_if_closing):
+                if self._thread is not threading.current_thread():
+                    return
+                signals.get()
+                continue
+            collected_at = time.monotonic() + COLLECT_SECONDS
+            while not (self._urgent or self._closing or self._backlog.has_full_chunk()):
+                if not _wait(signals, collected_at):
+                    break
+            self._urgent = False
+            again_at = time.monotonic() + self._send()
+            while _wait(signals, again_at) and not self._retry_now:
+                pass
+            self._retry_now = False
+
+    def _end_if_closing(self) -> None:
+        """Called while no event can be put: the next one finds either a thread that waits, or none."""
+        if self._closing:
+            self._closing = False
+            self._thread = None
+
+    def _send(self) -> float:
+        """One step of the delivery. The thread and a flush at exit take turns."""
+        with self._sending:
+            if self._delivery is None:
+                self._delivery = Delivery(
+                    self._backlog, self._make_post(), tally=self._tally, notices=self._notices
+                )
+            return self._delivery.step()
+
+    def _wait_until(self, done: Callable[[], bool], timeout_seconds: float) -> bool:
+        deadline = time.monotonic() + timeout_seconds
+        self._retry_now = True
+        self._signals.put(None)
+        while not done():
+            if time.monotonic() >= deadline:
+                return False
+            self._urgent = True
+            thread = self._thread
+            if thread is None or not thread.is_alive():
+                time.sleep(min(self._send(), max(0.0, deadline - time.monotonic())))
+            else:
+                self._signals.put(None)
+                time.sleep(FLUSH_POLL_SECONDS)
+        return True
+
+
+def _wait(signals: SimpleQueue[None], deadline: float) -> bool:
+    """Wait for a signal; False once the deadline is over."""
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        return False
+    try:
+        signals.get(timeout=remaining)
+    except Empty:
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""What an application configures: argument, else environment variable, else default."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from logweir import levels
+from logweir.fields import SERVICE_NAME
+from logweir.sender import DEFAULT_QUEUE_BYTES
+from logweir.sink import Sink
+
+Destination = Literal["stdout", "http"]
+
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9_.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Checked settings of one process."""
+
+    service: str
+    to: Destination | Sink
+    url: str | None
+    token: str | None
+    environment: str | None
+    version: str | None
+    level: str
+    promote: bool
+    """False: no event of this process becomes a Sentry issue, whatever its level."""
+    max_queue_bytes: int
+    server_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What `configure` was called with; None where nothing was said."""
+
+    service: str | None = None
+    to: Destination | Sink | None = None
+    url: str | None = None
+    token: str | None = None
+    environment: str | None = None
+    version: str | None = None
+    level: str | None = None
+    promote: bool | None = None
+    max_queue_bytes: int | None = None
+
+
+def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Combine arguments, environment and defaults.
+
+    Raises ValueError with one line that names the argument or the variable whose value cannot be used.
+    """
+    url = _url(arguments.url, environ)
+    return Settings(
+        service=_service(arguments.service, environ),
+        to=_destination(arguments.to, url),
+        url=url,
+        token=_token(arguments.token, environ),
+        environment=arguments.environment or _first(environ, "SENTRY_ENVIRONMENT", "ENVIRONMENT"),
+        version=arguments.version or _first(environ, "SENTRY_RELEASE", "RELEASE_VERSION", "APP_VERSION"),
+        level=_level(arguments.level, environ),
+        promote=_promote(arguments.promote, environ),
+        max_queue_bytes=_queue_bytes(arguments.max_queue_bytes),
+        server_name=socket.gethostname(),
+    )
+
+
+def _first(environ: Mapping[str, str], *names: str) -> str | None:
+    return next((value for name in names if (value := environ.get(name, "").strip())), None)
+
+
+def _service(argument: str | None, environ: Mapping[str, str]) -> str:
+    """OpenTelemetry's variable may hold any text, so it is mapped to the letters allowed; ours may not."""
+    name = argument or _first(environ, "LOGWEIR_SERVICE")
+    if name is not None:
+        if not SERVICE_NAME.fullmatch(name):
+            raise ValueError(
+                f"{'service' if argument else 'LOGWEIR_SERVICE'}: {name!r} is no service name: "
+                "1 to 64 of a-z 0-9 . _ -, a letter or digit first"
+            )
+        return name
+    foreign = _first(environ, "OTEL_SERVICE_NAME") or Path(sys.argv[0] if sys.argv else "").stem
+    return _NOT_IN_A_NAME.sub("-", foreign.lower()).strip("-._")[:64] or "unknown"
+
+
+def _url(argument: str | None, environ: Mapping[str, str]) -> str | None:
+    url = argument or _first(environ, "LOGWEIR_URL")
+    if url is None:
+        return None
+    source = "url" if argument else "LOGWEIR_URL"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise ValueError(f"{source}: {url!r} is no address of a service, such as http://127.0.0.1:7171")
+    return url.rstrip("/").removesuffix("/v1/events")
+
+
+def _destination(argument: Destination | Sink | None, url: str | None) -> Destination | Sink:
+    if argument is None:
+        return "http" if url else "stdout"
+    if argument == "http" and url is None:
+        raise ValueError("to: 'http' needs url or LOGWEIR_URL")
+    if isinstance(argument, str) and argument not in ("stdout", "http"):
+        raise ValueError(f"to: {argument!r} is none of 'stdout', 'http', or an object with put(line, level)")
+    return argument
+
+
+def _token(argument: str | None, environ: Mapping[str, str]) -> str | None:
+    token = argument or _first(environ, "LOGWEIR_TOKEN")
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise ValueError(
+            f"{'token' if argument else 'LOGWEIR_TOKEN'}: holds a character that no HTTP header may carry"
+        )
+    return token
+
+
+def _level(argument: str | None, environ: Mapping[str, str]) -> str:
+    text = argument or _first(environ, "LOG_LEVEL") or "info"
+    level = levels.normalise(text)
+    if level is None:
+        raise ValueError(
+            f"{'level' if argument else 'LOG_LEVEL'}: {text!r} is none of {', '.join(levels.NUMBER)}"
+        )
+    return level
+
+
+def _promote(argument: bool | None, environ: Mapping[str, str]) -> bool:
+    """ENABLE_SENTRY=false is a kill switch, so it wins over the argument."""
+    text = _first(environ, "ENABLE_SENTRY") or "true"
+    if text.lower() not in _FALSE | _TRUE:
+        raise ValueError(f"ENABLE_SENTRY: {text!r} is neither true nor false")
+    return argument is not False and text.lower() in _TRUE
+
+
+def _queue_bytes(argument: int | None) -> int:
+    if argument is not None and argument < 1024:
+        raise ValueError(f"max_queue_bytes: {argument!r} is too small to hold an event")
+    return argument or DEFAULT_QUEUE_BYTES

@@ -1,0 +1,115 @@
+"""``event("db.query", ...)``: one event at the end of a piece of work, with its duration and outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeVar, cast
+
+from logweir import context, process
+from logweir.spans import KEYS, Span
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CANCELLED: Final = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+
+
+class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.event("db.query") as ev
+    """Time a block or a function, and emit one event when it ends.
+
+    ::
+
+        with logweir.event("db.query", db_collection_name="orders") as ev:
+            ev["db_rows"] = len(rows)
+
+        @logweir.event("cache.warm")
+        async def warm() -> None: ...
+
+    The event has `duration_seconds`, `outcome` (success, failure, cancelled), `span_id`, `parent_span_id`,
+    and on failure the exception, which goes on to the caller. Events inside the block have the span as
+    their parent.
+
+    Its level is `level`; on failure it is error where no other timed event and no request is around it,
+    since then nobody else will report the exception, else warning. So an unhandled exception is one error,
+    not one a layer.
+    """
+
+    def __init__(self, name: str, /, *, level: str = "info", **fields: Any) -> None:
+        self._name = name
+        self._level = level
+        self._given = fields
+        self._fields = dict(fields)
+        self._detached = False
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._fields[key] = value
+
+    def __enter__(self) -> event:
+        self._earlier: Mapping[str, Any] = context.current()
+        self._span = Span(self._earlier, detached=self._detached)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        around = context.current() if self._detached else self._earlier
+        fields = self._fields
+        fields["duration_seconds"] = self._span.end()
+        level = self._level
+        if error is None:
+            fields.setdefault("outcome", "success")
+        elif isinstance(error, _CANCELLED):
+            fields.setdefault("outcome", "cancelled")
+            error = None
+        else:
+            fields.setdefault("outcome", "failure")
+            level = "error" if self._span.outermost else "warning"
+        process.emitter().emit(self._name, level, fields, error=error, handled=not self._span.outermost)
+        context.restore(KEYS, around)
+
+    def __call__(self, function: Function) -> Function:
+        """Emit one event for each call of `function`, plain or async, or a generator of either kind.
+
+        A generator's event comes when it is exhausted or closed; events between its items are not inside it.
+        """
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def iterate_async(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+                with self._again(detached=True):
+                    async for item in function(*args, **kwargs):
+                        yield item
+
+            return cast("Function", iterate_async)
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def iterate(*args: Any, **kwargs: Any) -> Iterator[Any]:
+                with self._again(detached=True):
+                    yield from function(*args, **kwargs)
+
+            return cast("Function", iterate)
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                with self._again():
+                    return await function(*args, **kwargs)
+
+            return cast("Function", call_async)
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return cast("Function", call)
+
+    def _again(self, *, detached: bool = False) -> event:
+        """An event like this one, since calls may overlap."""
+        fresh = event(self._name, level=self._level, **self._given)
+        fresh._detached = detached
+        return fresh
