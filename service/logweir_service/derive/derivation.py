@@ -28,6 +28,9 @@ MAX_NAMES: Final = 2000
 MAX_SERVICES: Final = 10_000
 """Services that get the zero series of `init`."""
 
+EXEMPLAR_SECONDS: Final = 1.0
+"""How long a bucket keeps an exemplar before it takes another."""
+
 _PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?")
 
 
@@ -44,8 +47,8 @@ class Derivation:
         self._prefix = metric_prefix
         self._tally = Tally(max_series)
         self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]
-        self._programs = _Programs(self._metrics, self._tally)
-        self._tables = {level: _Table(level, self._programs) for level in LEVELS}
+        self._tables = _Programs(self._metrics, self._tally).tables
+        self._tick = float("-inf")
         self._initial = [metric for metric in self._metrics if metric.rule.init]
         self._services: set[str] = set()
 
@@ -68,11 +71,14 @@ class Derivation:
         """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise."""
         if self._initial:
             self._begin(events, received)
+        if not self._tick <= received < self._tick + EXEMPLAR_SECONDS:
+            self._tick = received
+        tick = self._tick
         tables = self._tables
         for event in events:
             take = tables[event.level][event.event]
             if take is not None:
-                take(event, received)
+                take(event, received, tick)
 
     def expose(self, *, openmetrics: bool) -> bytes:
         """All series in the text format 0.0.4, or in OpenMetrics 1.0 without the closing ``# EOF``."""
@@ -109,8 +115,9 @@ class _Programs:
         self._metrics = metrics
         self._tally = tally
         self._patterns = [[glob_pattern(glob) for glob in metric.rule.events] for metric in metrics]
-        self._cache = EntryCache(MAX_ENTRIES)
+        self._cache = EntryCache(MAX_ENTRIES, self._restart)
         self._compiled: dict[tuple[tuple[int, str | None], ...], Take] = {}
+        self.tables = {level: _Table(level, self) for level in LEVELS}
 
     def find(self, level: str, event: str, *, by_name: bool) -> Take | None:
         """The function for a level and event name, or None where no rule takes any such event.
@@ -133,3 +140,10 @@ class _Programs:
             rules = [(self._metrics[index], condition) for index, condition in chosen]
             self._compiled[key] = compile_take(rules, self._cache, self._tally)
         return self._compiled[key]
+
+    def _restart(self) -> None:
+        """Forget all functions: their keys need other guards."""
+        self._compiled.clear()
+        self._cache.clear()
+        for table in self.tables.values():
+            table.clear()

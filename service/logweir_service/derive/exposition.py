@@ -55,11 +55,12 @@ def _values(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -
         template = series.template
         if template is None:
             template = series.template = f"{name}{_braces(metric, series)} "
-        value, mark = series.cell
+        cell = series.cell
+        value = cell[0]
         text = repr(value) if value.__class__ is int else _number(value)
         if created:
             base = family(name, "counter")
-            parts.append(f"{template}{text}{_exemplar(mark)}\n{_created(base, metric, series)}")
+            parts.append(f"{template}{text}{_exemplar(cell[1])}\n{_created(base, metric, series)}")
         else:
             parts.append(f"{template}{text}\n")
 
@@ -74,7 +75,7 @@ def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: boo
         cumulated: list[Any] = list(accumulate(cell[:counts]))
         total = cumulated[-1]
         if openmetrics:
-            marks = cell[counts + 1 :]
+            marks = cell[counts + 1 : 2 * counts + 1]
             cumulated = [f"{n}{_exemplar(mark)}" for n, mark in zip(cumulated, marks, strict=True)]
         parts.append(template % (*cumulated, _number(cell[counts]), total))
         if openmetrics:

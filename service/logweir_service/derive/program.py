@@ -5,41 +5,52 @@ dictionary lookup by the raw values of all labels finds the cells of all rules. 
 only. What is not in it is found by plain code (`Metric.filler`), and it may be emptied at any time.
 
 In Python ``1 == True == 1.0``, so only text, int and None are keys as they are; others become text first.
+That guard stands only at fields in which something else than text was ever seen: `EntryCache` learns them.
+
+Exemplars are taken once a second and bucket (`tick`). Each one kept is memory gone cold, and to exchange it
+for every event would cost as much as the counting.
+
 The generated function of a counter looks like this::
 
-    def take(e, received):
-        l_http_route = e.http_route
+    def take(e, received, tick):
+        l_http_response_status_code = e.http_response_status_code
         l_service = e.service
         try:
-            if (k := l_http_route.__class__) is not str and k is not int and l_http_route is not None:
-                l_http_route = text_of(l_http_route)
-            entry = entries[l_http_route, l_service]
+            if (k := l_http_response_status_code.__class__) is not str and k is not int ...:
+                l_http_response_status_code = text_of(l_http_response_status_code)
+            entry = entries[l_http_response_status_code, l_service]
         except KeyError:
-            entry = remember((l_http_route, l_service))
+            entry = remember((l_http_response_status_code, l_service))
         except TypeError:
             entry = [None]
         (c0,) = entry
         if c0 is None:
             c0 = fill0(entry, e, received)
         c0[0] += 1
+        if c0[2] is not tick:
+            mark(c0, 1, 2, e, 1, tick)
 """
 
 from __future__ import annotations
 
 import sys
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from logweir_service.event import FIXED_FIELDS, Event, attribute
+from logweir_service.event import Event, attribute
 from logweir_service.rules.expression import FAULTS, SCOPE
 
 from .series import Cell, Metric, Tally
 from .text import MAX_CHARACTERS, text_of
 
-Take = Callable[[Event, float], None]
+Take = Callable[[Event, float, object], None]
+"""Takes an event, the time it was received, and an object that is another one every second."""
+
 Entry = list[Cell | None]
+"""The cells of all rules of a program for one key; None where a rule has not met it yet."""
+
+Remember = Callable[[tuple[Any, ...]], Entry]
 
 MAX_GAUGE_AGE_SECONDS: Final = 300.0
 """A gauge shows the present: what comes late, after an outage, must not overwrite it."""
@@ -48,40 +59,51 @@ _LARGEST: Final = sys.float_info.max
 _NAN: Final = float("nan")
 
 
-class Entries(dict[tuple[Any, ...], Entry]):
-    """The cells of all rules of a program, by the raw values of their labels."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
-
-
 class EntryCache:
-    """Bounds the entries of all programs together."""
+    """The entries of all programs, bounded together; and the fields that are guarded in their keys."""
 
-    def __init__(self, max_entries: int) -> None:
+    def __init__(self, max_entries: int, learned: Callable[[], None]) -> None:
+        self.guarded: set[str] = set()
         self._max_entries = max_entries
-        self._all: list[Entries] = []
+        self._learned = learned
+        self._programs: list[dict[tuple[Any, ...], Entry]] = []
         self._count = 0
 
-    def entries(self, width: int) -> Entries:
-        """Make the entries of a program with as many rules as `width`."""
-        entries = Entries(width)
-        self._all.append(entries)
-        return entries
+    def clear(self) -> None:
+        """Forget all entries, and the programs they belong to."""
+        for entries in self._programs:
+            entries.clear()
+        self._programs.clear()
+        self._count = 0
 
-    def remember(self, entries: Entries, key: tuple[Any, ...]) -> Entry:
-        """A new entry for a key; keys that would cost much memory are not kept."""
-        entry: Entry = [None] * entries.width
-        if any(_is_long(part) for part in key):
+    def program(self, fields: Sequence[str], width: int) -> tuple[dict[tuple[Any, ...], Entry], Remember]:
+        """The entries of a new program, and the function that adds one.
+
+        `fields` name the parts of a key, `width` is the number of rules. Keys that would cost much memory are
+        not kept, and none with a number in a field that is not guarded: the programs are then made anew.
+        """
+        entries: dict[tuple[Any, ...], Entry] = {}
+        self._programs.append(entries)
+
+        def remember(key: tuple[Any, ...]) -> Entry:
+            entry: Entry = [None] * width
+            odd = {field for field, part in zip(fields, key, strict=True) if not isinstance(part, str | None)}
+            if odd - self.guarded:
+                self.guarded |= odd
+                self._learned()
+            elif not any(map(_is_long, key)):
+                if self._count >= self._max_entries:
+                    self._empty()
+                self._count += 1
+                entries[key] = entry
             return entry
-        if self._count >= self._max_entries:
-            for each in self._all:
-                each.clear()
-            self._count = 0
-        self._count += 1
-        entries[key] = entry
-        return entry
+
+        return entries, remember
+
+    def _empty(self) -> None:
+        for entries in self._programs:
+            entries.clear()
+        self._count = 0
 
 
 def _is_long(part: Any) -> bool:
@@ -92,25 +114,31 @@ def _is_long(part: Any) -> bool:
 
 def compile_take(rules: Sequence[tuple[Metric, str | None]], cache: EntryCache, tally: Tally) -> Take:
     """Make the function that applies rules to one event; beside each stands the source of its condition."""
-    source = _Source(rules)
-    entries = cache.entries(len(rules))
+    source = _Source(rules, cache.guarded)
+    entries, remember = cache.program(source.keys, len(rules))
     scope: dict[str, Any] = {
         **SCOPE,
         "FAULTS": FAULTS,
-        "bisect_left": bisect_left,
         "entries": entries,
+        "mark": _mark,
         "number": _number,
-        "remember": lambda key: cache.remember(entries, key),
+        "remember": remember,
         "seconds": _seconds,
         "text_of": text_of,
     }
     for index, (metric, _) in enumerate(rules):
-        scope[f"B{index}"] = metric.rule.buckets
         scope[f"fill{index}"] = metric.filler(index)
         scope[f"skip{index}"] = _skipper(metric.rule.name, tally)
     exec(compile(source.text(), "<rules>", "exec"), scope)  # noqa: S102 - made of checked parts
     take: Take = scope["take"]
     return take
+
+
+def _mark(cell: Cell, place: int, tick_place: int, event: Event, value: float, tick: object) -> None:
+    """Keep an event as the exemplar of a bucket."""
+    if event.correlation_id is not None:
+        cell[place] = (event.correlation_id, value, event.timestamp)
+        cell[tick_place] = tick
 
 
 def _number(value: Any) -> float:
@@ -150,8 +178,10 @@ def _refusal(value: Any) -> str:
 class _Source:
     """Writes the source of one function."""
 
-    def __init__(self, rules: Sequence[tuple[Metric, str | None]]) -> None:
+    def __init__(self, rules: Sequence[tuple[Metric, str | None]], guarded: Collection[str]) -> None:
+        self.keys = sorted({f for metric, _ in rules for label in metric.rule.labels for f in label.fields})
         self._rules = rules
+        self._guarded = guarded
         self._lines: list[str] = []
 
     def text(self) -> str:
@@ -164,27 +194,17 @@ class _Source:
         self._lines += ["    " * depth + line for line in lines]
 
     def _open(self) -> None:
-        keys = sorted(
-            {field for metric, _ in self._rules for label in metric.rule.labels for field in label.fields}
-        )
         used = {field for metric, _ in self._rules for field in metric.rule.used_fields}
-        bound = (
-            "bisect_left",
-            "entries",
-            "remember",
-            "number",
-            *_numbered("B", "fill", "skip", count=len(self._rules)),
-        )
-        self._add(0, f"def take(e, received, {', '.join(f'{name}={name}' for name in bound)}):")
-        for field in sorted({*keys, *used}):
-            names = (f"l_{field} = " if field in keys else "") + (f"f_{field} = " if field in used else "")
+        self._add(0, "def take(e, received, tick):")
+        for field in sorted({*self.keys, *used}):
+            names = (f"l_{field} = " if field in self.keys else "") + (
+                f"f_{field} = " if field in used else ""
+            )
             self._add(1, f"{names}e.{attribute(field)}")
-        if any(metric.rule.exemplar for metric, _ in self._rules):
-            self._add(1, "correlation_id = e.correlation_id", "timestamp = e.timestamp")
-        key = f"({''.join(f'l_{field}, ' for field in keys)})"
+        key = f"({''.join(f'l_{field}, ' for field in self.keys)})"
         self._add(1, "try:")
-        for field in keys:
-            if field not in FIXED_FIELDS:
+        for field in self.keys:
+            if field in self._guarded:
                 name = f"l_{field}"
                 self._add(
                     2, f"if (k := {name}.__class__) is not str and k is not int and {name} is not None:"
@@ -229,16 +249,18 @@ class _Source:
     def _counter(self, depth: int, index: int, metric: Metric, amount: str) -> None:
         self._add(depth, f"c{index}[0] += {amount}")
         if metric.rule.exemplar:
-            self._add(depth, "if correlation_id is not None:")
-            self._add(depth + 1, f"c{index}[1] = correlation_id, {amount}, timestamp")
+            self._add(depth, f"if c{index}[2] is not tick:")
+            self._add(depth + 1, f"mark(c{index}, 1, 2, e, {amount}, tick)")
 
     def _histogram(self, depth: int, index: int, metric: Metric) -> None:
         counts = len(metric.rule.buckets) + 1
         self._cell(depth, index)
-        self._add(depth, f"i = bisect_left(B{index}, v)", f"c{index}[i] += 1", f"c{index}[{counts}] += v")
+        self._add(
+            depth, f"i = {_search(metric.rule.buckets)}", f"c{index}[i] += 1", f"c{index}[{counts}] += v"
+        )
         if metric.rule.exemplar:
-            self._add(depth, "if correlation_id is not None:")
-            self._add(depth + 1, f"c{index}[i + {counts + 1}] = correlation_id, v, timestamp")
+            self._add(depth, f"if c{index}[i + {2 * counts + 1}] is not tick:")
+            self._add(depth + 1, f"mark(c{index}, i + {counts + 1}, i + {2 * counts + 1}, e, v, tick)")
 
     def _gauge(self, depth: int, index: int, _: Metric) -> None:
         self._add(depth, "t = seconds(e.timestamp)", f"if t > received - {MAX_GAUGE_AGE_SECONDS}:")
@@ -249,8 +271,14 @@ class _Source:
         self._add(depth, "else:", f"    skip{index}('late')")
 
 
-def _numbered(*names: str, count: int) -> Iterable[str]:
-    return [f"{name}{index}" for name in names for index in range(count)]
+def _search(bounds: Sequence[float], first: int = 0) -> str:
+    """The bucket of ``v``, the first bound not below it: a tree of comparisons takes half of `bisect`'s time."""
+    if not bounds:
+        return str(first)
+    middle = (len(bounds) - 1) // 2
+    low = _search(bounds[:middle], first)
+    high = _search(bounds[middle + 1 :], first + middle + 1)
+    return f"({low} if v <= {bounds[middle]!r} else {high})"
 
 
 def _least(metric: Metric) -> str:

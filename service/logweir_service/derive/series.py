@@ -2,11 +2,12 @@
 
 A cell is the list that the hot path adds to; its shape is by the metric's type:
 
-- counter: ``[value, exemplar]``
+- counter: ``[value, exemplar, its tick]``
 - gauge: ``[value, timestamp of that value in epoch seconds]``
-- histogram with n bounds: n + 1 counts, not cumulated, the sum, then n + 1 exemplars
+- histogram with n bounds: n + 1 counts, not cumulated, the sum, n + 1 exemplars, n + 1 ticks
 
-An exemplar is None or ``(correlation id, value, timestamp)``.
+An exemplar is None or ``(correlation id, value, timestamp)``. Its tick is the object that stood for the
+second in which it was taken; it means nothing beyond the process.
 """
 
 from __future__ import annotations
@@ -170,8 +171,8 @@ class Metric:
 
     def _blank(self) -> Cell:
         if self.rule.type == "counter":
-            return [0, None]
+            return [0, None, None]
         if self.rule.type == "gauge":
             return [0.0, float("-inf")]
         counts = len(self.rule.buckets) + 1
-        return [0] * counts + [0.0] + [None] * counts
+        return [0] * counts + [0.0] + [None] * (2 * counts)
