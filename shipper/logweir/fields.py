@@ -15,7 +15,10 @@ EVENT_NAME: Final = re.compile(r"[a-z0-9_.]{1,128}")
 
 SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
-CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+MAX_CORRELATION_ID: Final = 128
+"""Characters."""
+
+CORRELATION_ID: Final = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_CORRELATION_ID}}}")
 """By default a W3C trace id: 32 lower-case hex digits."""
 
 UNNAMED_EVENT: Final = "log.record"

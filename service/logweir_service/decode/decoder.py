@@ -30,6 +30,8 @@ _RESERVED_KEY = re.compile(rb'"_')
 _BYTES_PER_KEY = 5
 """The least that one more key costs: ``"":1,``."""
 
+_ID_CHARACTERS = bytes(code for code in range(128) if fields.CORRELATION_ID.fullmatch(chr(code)))
+
 _events = attrgetter("event")
 _services = attrgetter("service")
 _timestamps = attrgetter("timestamp")
@@ -54,7 +56,6 @@ class Decoder:
         """
         if body[-1:] != b"\n":
             body += b"\n"
-        self._limit_events(body.count(b"\n"))
         events = self._canonical(body, received)
         if events is not None:
             return Batch(lines=body, events=events, span=len(events))
@@ -66,13 +67,6 @@ class Decoder:
             return self._json.decode_lines(lines)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return [self._judge.event(line) for line in lines.split(b"\n")[:-1]]
-
-    def _limit_events(self, lines: int) -> None:
-        if lines > self._limits.max_events:
-            message = (
-                f"{lines} lines, more than the {self._limits.max_events} of one body; send smaller batches"
-            )
-            raise Refusal(413, "too_many_events", message)
 
     def _canonical(self, body: bytes, received: float) -> list[Event] | None:
         """The events of a body in which nothing needs a second look, else None."""
@@ -88,22 +82,25 @@ class Decoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
             return None  # TypeError: a timestamp without an offset compares with none that has one
         if well_timed and self._well_shaped(body, len(events)) and self._well_named(events):
-            return events
+            return events if len(events) <= self._limits.max_events else None
         return None
 
     def _well_shaped(self, body: bytes, count: int) -> bool:
-        """Whether each line is one object within the limits of size, depth and keys."""
+        """Whether each line is one object within the limits of size, depth and keys.
+
+        A newline between braces can only stand between two objects: inside of one a comma would be missing,
+        and in a string it would be escaped.
+        """
         longest = min(self._limits.max_event_bytes, self._limits.max_keys * _BYTES_PER_KEY)
-        if not _lines_within(body, longest):
+        if not _lines_within(body, longest) or body.count(b"}\n{") != count - 1:
             return False
         brackets = body.translate(None, _NOT_BRACKETS)
-        if brackets == b"{}\n" * count:
-            return True  # as many braces as objects, so none stands in a string: flat objects, one per line
-        shapes = brackets.split(b"\n")
-        if len(shapes) != count + 1 or body.count(b"}\n{") != count - 1:
+        if brackets.count(b"\n") != count:
             return False
         deepest = self._limits.max_depth
-        return all(shape.count(b"{") + shape.count(b"[") <= deepest for shape in {*shapes})
+        return _lines_within(brackets, 2 * deepest) or all(
+            shape.count(b"{") + shape.count(b"[") <= deepest for shape in {*brackets.split(b"\n")}
+        )
 
     def _well_named(self, events: list[Event]) -> bool:
         """Whether event names, services and correlation ids match their grammar."""
@@ -114,13 +111,19 @@ class Decoder:
             for name in names:
                 if not grammar.fullmatch(name):
                     return False
-        ids = {*map(_correlation_ids, events)} - {None}
-        joined = "".join(ids)
-        if joined.isalnum() and joined.isascii() and all(ids) and max(map(len, ids)) <= 128:
+        ids = {*map(_correlation_ids, events)}
+        ids.discard(None)
+        if not ids:
             return True
-        return all(fields.CORRELATION_ID.fullmatch(each) for each in ids)
+        strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
+        return not strange and "" not in ids and max(map(len, ids)) <= fields.MAX_CORRELATION_ID
 
     def _line_by_line(self, body: bytes, *, received: float, numbered: bool) -> Batch:
+        if (count := body.count(b"\n")) > self._limits.max_events:
+            message = (
+                f"{count} lines, more than the {self._limits.max_events} of one body; send smaller batches"
+            )
+            raise Refusal(413, "too_many_events", message)
         lines: list[bytes] = []
         events: list[Event] = []
         numbers: list[int] = []

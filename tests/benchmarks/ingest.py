@@ -1,0 +1,154 @@
+"""Server CPU per event over real HTTP, beside a plain FastAPI service, in the same run.
+
+Both get the same events from four keep-alive connections; rounds alternate; medians are printed. Logweir
+answers after fdatasync and keeps its numbers; the plain service writes a file and syncs nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from tests.benchmarks.derive import mixed
+from tests.end_to_end.live import LiveService
+
+CONNECTIONS = 4
+BODIES = 8
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main(*, quick: bool = False) -> None:
+    """Print one table."""
+    rounds = 3 if quick else 7
+    total = 100_000 if quick else 400_000
+    print(f"Server CPU per event, {CONNECTIONS} connections, medians of {rounds} alternating rounds")
+    print(
+        f"{'batch':>6}  {'logweir':>12}  {'plain':>12}  {'ratio':>6}  {'logweir wall':>14}  {'plain wall':>14}"
+    )
+    for batch in (1000, 100):
+        bodies = _bodies(batch)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            _logweir(Path(folder)) as ours,
+            _plain(Path(folder)) as plain,
+        ):
+            for target in (ours, plain):
+                target.send(bodies, events=10 * batch * CONNECTIONS, batch=batch)  # warm
+            results = [
+                (
+                    ours.send(bodies, events=total, batch=batch),
+                    plain.send(bodies, events=total // 4, batch=batch),
+                )
+                for _ in range(rounds)
+            ]
+        cpu = [statistics.median(pair[side][0] for pair in results) for side in (0, 1)]
+        wall = [statistics.median(pair[side][1] for pair in results) for side in (0, 1)]
+        print(
+            f"{batch:>6}  {cpu[0]:>9.2f} us  {cpu[1]:>9.2f} us  {cpu[1] / cpu[0]:>5.1f}x"
+            f"  {1e6 / wall[0]:>10,.0f} /s  {1e6 / wall[1]:>10,.0f} /s"
+        )
+
+
+class _Target:
+    """A server under load."""
+
+    def __init__(self, pid: int, port: int, *, array: bool) -> None:
+        self._pid = pid
+        self._port = port
+        self._array = array
+        self._streams = itertools.count()
+
+    def send(self, bodies: list[list[bytes]], *, events: int, batch: int) -> tuple[float, float]:
+        """Microseconds of server CPU, and of wall time, per event."""
+        posts = events // batch // CONNECTIONS
+        threads = [
+            threading.Thread(target=self._connection, args=(bodies, posts, batch)) for _ in range(CONNECTIONS)
+        ]
+        before, started = _cpu_seconds(self._pid), time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        sent = posts * batch * CONNECTIONS
+        wall = time.perf_counter() - started
+        return (_cpu_seconds(self._pid) - before) / sent * 1e6, wall / sent * 1e6
+
+    def _connection(self, bodies: list[list[bytes]], posts: int, batch: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port)
+        kind = "application/json" if self._array else "application/x-ndjson"
+        stream = str(uuid4())
+        for number in range(posts):
+            lines = bodies[number % len(bodies)]
+            body = b"[" + b",".join(lines) + b"]" if self._array else b"\n".join(lines) + b"\n"
+            headers = {"Content-Type": kind}
+            if not self._array:
+                headers |= {"Logweir-Stream": stream, "Logweir-Seq": str(number * batch + 1)}
+            connection.request("POST", "/v1/events", body, headers)
+            answer = connection.getresponse()
+            receipt = json.loads(answer.read())
+            if answer.status != 200 or receipt["accepted"] != batch:
+                raise RuntimeError(f"the server answered {answer.status}: {receipt}")
+
+
+def _bodies(batch: int) -> list[list[bytes]]:
+    dice = random.Random(1)
+    return [
+        [json.dumps(mixed(dice, n), separators=(",", ":")).encode() for n in range(batch)]
+        for _ in range(BODIES)
+    ]
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def _logweir(folder: Path) -> Iterator[_Target]:
+    with LiveService(folder / "data") as live:
+        assert live.process is not None
+        yield _Target(live.process.pid, int(live.url.rpartition(":")[2]), array=False)
+
+
+@contextmanager
+def _plain(folder: Path) -> Iterator[_Target]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.plain_service",
+        str(port),
+        str(folder / "plain.ndjson"),
+    ]
+    process = subprocess.Popen(command)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield _Target(process.pid, port, array=True)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv)
