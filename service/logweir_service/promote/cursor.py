@@ -1,0 +1,71 @@
+"""How far promotion has come in the journal, kept through restarts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from logweir_service.errors import UnknownFormat
+
+FORMAT: Final = 1
+
+log = logging.getLogger(__name__)
+
+
+class Position(NamedTuple):
+    """The event to look at next: all before it are settled."""
+
+    lsn: int
+    line: int
+
+
+START: Final = Position(1, 0)
+"""The first event of the first commit."""
+
+
+class Cursor:
+    """A small file that holds a position in one journal and is replaced whole."""
+
+    def __init__(self, path: Path, *, journal: UUID) -> None:
+        self._path = path
+        self._journal = str(journal)
+
+    def load(self) -> Position | None:
+        """The position saved last; None where there is none for this journal, or none that can be read.
+
+        Raises:
+            UnknownFormat: when a newer version wrote it.
+        """
+        try:
+            saved = json.loads(self._path.read_bytes())
+            if saved["format"] != FORMAT:
+                raise UnknownFormat(f"{self._path} has format {saved['format']}; this version knows {FORMAT}")
+            position = Position(int(saved["lsn"]), int(saved["line"]))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError) as fault:
+            log.warning(
+                "%s cannot be read (%s): promotion starts at the journal's beginning", self._path, fault
+            )
+            return None
+        return position if saved.get("journal") == self._journal else None
+
+    def save(self, position: Position) -> None:
+        """Make `position` durable; on OSError the one saved before still holds."""
+        content = {"format": FORMAT, "journal": self._journal, **position._asdict()}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(json.dumps(content).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
