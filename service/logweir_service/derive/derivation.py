@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from logweir.fields import LEVELS
+from logweir.fields import EVENT_NAME, LEVELS
 from logweir_service.errors import ConfigurationError
 from logweir_service.event import Event
 from logweir_service.rules import RuleSet
 
+from .entries import EntryCache
 from .exposition import write
-from .program import EntryCache, Take, compile_take
+from .program import Take, compile_take
 from .series import Metric, Tally
 from .text import glob_pattern
 
@@ -114,7 +115,14 @@ class _Programs:
     def __init__(self, metrics: Sequence[Metric], tally: Tally) -> None:
         self._metrics = metrics
         self._tally = tally
-        self._patterns = [[glob_pattern(glob) for glob in metric.rule.events] for metric in metrics]
+        self._named: dict[str, set[int]] = {}
+        self._globs: list[tuple[re.Pattern[str], int]] = []
+        for index, metric in enumerate(metrics):
+            for event in metric.rule.events:
+                if EVENT_NAME.fullmatch(event):
+                    self._named.setdefault(event, set()).add(index)
+                else:
+                    self._globs.append((glob_pattern(event), index))
         self._cache = EntryCache(MAX_ENTRIES, self._restart)
         self._compiled: dict[tuple[tuple[int, str | None], ...], Take] = {}
         self.tables = {level: _Table(level, self) for level in LEVELS}
@@ -125,11 +133,10 @@ class _Programs:
         Not `by_name`: conditions that read the name stay open, so that all such names share their functions.
         """
         known = {"level": level, "event": event} if by_name else {"level": level}
+        matching = {index for pattern, index in self._globs if pattern.fullmatch(event)}
         chosen: list[tuple[int, str | None]] = []
-        for index, (metric, patterns) in enumerate(zip(self._metrics, self._patterns, strict=True)):
-            if not any(pattern.fullmatch(event) for pattern in patterns):
-                continue
-            when = metric.rule.when
+        for index in sorted(matching | self._named.get(event, set())):
+            when = self._metrics[index].rule.when
             condition = True if when is None else when.source(known, lambda field: f"f_{field}")
             if condition is not False:
                 chosen.append((index, None if condition is True else condition))
