@@ -132,7 +132,7 @@ def test_telling_of_a_commit_does_not_wait_for_a_server_that_hangs(life):
         assert len(server.requests) == 1
         assert worker.report().waiting == 101
         server.let_go.set()
-        server.wait_for(102)
+        server.wait_for(101)
 
 
 def test_a_fault_in_the_journal_is_survived(life, monkeypatch, caplog):
