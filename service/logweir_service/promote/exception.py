@@ -56,7 +56,9 @@ def _frame(frame: dict[str, Any]) -> dict[str, Any]:
         "in_app": frame.get("in_app") is True,
     }
     kept |= {key: frame[key] for key in ("module", "context_line") if isinstance(frame.get(key), str)}
-    kept |= {key: frame[key] for key in ("pre_context", "post_context") if isinstance(frame.get(key), list)}
+    for key in ("pre_context", "post_context"):
+        if isinstance(frame.get(key), list):
+            kept[key] = [str(line) for line in frame[key]]
     if type(frame.get("lineno")) is int and frame["lineno"] > 0:
         kept["lineno"] = frame["lineno"]
     if isinstance(frame.get("vars"), dict):

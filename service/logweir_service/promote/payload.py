@@ -65,10 +65,10 @@ def sentry_event(
         "timestamp": moment.at,
         "platform": "python",
         "level": SENTRY_LEVELS.get(fields["level"], "error"),
-        "logger": fields.get("logger") or fields["service"],
-        "release": fields.get("service_version") or defaults.release,
-        "environment": fields.get("environment") or defaults.environment,
-        "server_name": fields.get("server_name") or fields.get("service_instance_id"),
+        "logger": _text(fields.get("logger"), fields["service"]),
+        "release": _text(fields.get("service_version"), defaults.release),
+        "environment": _text(fields.get("environment"), defaults.environment),
+        "server_name": _text(fields.get("server_name"), fields.get("service_instance_id")),
         "sdk": SDK,
         "logentry": _log_entry(fields),
         "tags": _tags(fields, rule.tags),
@@ -88,6 +88,11 @@ def sentry_event(
         }
     event |= _grouping(moment, rule)
     return {key: value for key, value in event.items() if value not in (None, {})}
+
+
+def _text(*values: object) -> str | None:
+    """The first of `values` that is a text: a server refuses a whole event for one field of another type."""
+    return next((value for value in values if isinstance(value, str) and value), None)
 
 
 def _grouping(moment: Moment, rule: PromoteRule) -> dict[str, Any]:

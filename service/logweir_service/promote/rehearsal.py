@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import orjson
 
-from logweir_service.event import StoredEvent
+from logweir_service.event import StoredEvent, event_type
+from logweir_service.promote.members import members
 from logweir_service.promote.payload import Defaults, sentry_event
-from logweir_service.promote.selection import Selection, correlation_id
+from logweir_service.promote.selection import Selection
 from logweir_service.promote.story import read
 from logweir_service.rules import PromoteRule
 
-NO_JOURNAL = UUID(int=0)
+NO_JOURNAL: Final = UUID(int=0)
+EVENT: Final = event_type(())
 
 
 def dry_run(
@@ -37,10 +40,10 @@ def dry_run(
     stories: defaultdict[str | None, list[StoredEvent]] = defaultdict(list)
     events = [event for number, line in enumerate(lines, 1) if (event := _stored(line, number))]
     for event in events:
-        stories[correlation_id(event.line)].append(event)
+        stories[members(event.line).get("correlation_id")].append(event)
     for event in events:
         if rule := selection.rule_of_line(event.line):
-            found_by = correlation_id(event.line)
+            found_by = members(event.line).get("correlation_id")
             story = stories[found_by] if found_by else []
             yield sentry_event(event, journal=NO_JOURNAL, story=story, rule=rule, defaults=defaults)
 
@@ -55,7 +58,7 @@ def _stored(line: bytes, number: int) -> StoredEvent | None:
     if not line:
         return None
     try:
-        correlation_id(line)
+        msgspec.convert(members(line), EVENT)
         unplaced = StoredEvent(number, 0, 0.0, line)
         return replace(unplaced, received=read(unplaced).at)
     except ValueError as fault:  # msgspec's faults are ValueErrors too

@@ -10,6 +10,7 @@ import msgspec
 
 from logweir.fields import LEVELS
 from logweir_service.event import StoredEvent, event_type, identity
+from logweir_service.promote.members import members
 from logweir_service.rules import PromoteRule, compile_predicate
 
 ASKED_FOR: Final = PromoteRule(name="promote", when=compile_predicate("promote is not None"), unless=None)
@@ -30,7 +31,8 @@ class Selection:
             for level in LEVELS
             if any(rule.when.source({"level": level}) is not False for rule in self._rules)
         )
-        self._decoder = msgspec.json.Decoder(event_type(self.fields))
+        self._struct = event_type(self.fields)
+        self._decoder = msgspec.json.Decoder(self._struct)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -66,7 +68,11 @@ class Selection:
         """The rule by which the event on `line` is promoted; a line that is no event is not."""
         try:
             return self.rule_of(self._decoder.decode(line))
-        except msgspec.MsgspecError:
+        except ValueError:  # as msgspec's faults are: an odd number, or no event at all
+            pass
+        try:
+            return self.rule_of(msgspec.convert(members(line), self._struct))
+        except ValueError:
             return None
 
 
@@ -75,30 +81,18 @@ def sampled(rule: PromoteRule, *, journal: UUID, lsn: int, index: int) -> bool:
     return rule.sample_rate >= 1 or identity(journal, lsn, index).int >> 96 < rule.sample_rate * 2**32
 
 
-_reports = msgspec.json.Decoder(event_type(["error_id"]))
-
-
-def correlation_id(line: bytes) -> str | None:
-    """The correlation id of the event on `line`."""
-    return _reports.decode(line).correlation_id
-
-
 def is_repeat(candidate: StoredEvent, story: Iterable[StoredEvent], selection: Selection) -> bool:
     """Whether an earlier event of the story, promoted too, reports the same exception object.
 
     One error that is logged at three layers has one `error_id`, and becomes one Sentry event.
     """
-    error_id = _error_id(candidate)
-    return error_id is not None and any(
+    error_id = members(candidate.line).get("error_id")
+    if not isinstance(error_id, str) or not error_id:
+        return False
+    return any(
         (earlier.lsn, earlier.index) < (candidate.lsn, candidate.index)
-        and _error_id(earlier) == error_id
+        and error_id.encode() in earlier.line
+        and members(earlier.line).get("error_id") == error_id
         and selection.rule_of_line(earlier.line) is not None
         for earlier in story
     )
-
-
-def _error_id(stored: StoredEvent) -> Any:
-    try:
-        return getattr(_reports.decode(stored.line), "error_id", None)
-    except msgspec.MsgspecError:
-        return None

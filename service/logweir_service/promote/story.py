@@ -11,6 +11,7 @@ import orjson
 
 from logweir import fields as vocabulary
 from logweir_service.event import StoredEvent
+from logweir_service.promote.members import members
 from logweir_service.promote.request import is_request
 
 MAX_EVENTS: Final = 5_000
@@ -55,9 +56,9 @@ def read(stored: StoredEvent) -> Moment:
     """Read a stored event; one without a usable timestamp happened when it was received.
 
     Raises:
-        ValueError: where the line is no JSON object that can be read whole.
+        ValueError: the line is no JSON object.
     """
-    fields = orjson.loads(stored.line)
+    fields = members(stored.line)
     try:
         at = datetime.fromisoformat(fields["timestamp"]).timestamp()
     except (KeyError, TypeError, ValueError):

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from logweir_service.event import Event
+from logweir_service.event import Event, StoredEvent
 from logweir_service.promote.backlog import Backlog, Candidate
 from logweir_service.promote.cursor import START, Cursor, Position
 from logweir_service.promote.hints import Hints
+from logweir_service.promote.members import members
 from logweir_service.promote.payload import Defaults, sentry_event
 from logweir_service.promote.ports import JournalReader, Stories
 from logweir_service.promote.route import EventSender, Route
-from logweir_service.promote.selection import Selection, correlation_id, is_repeat
+from logweir_service.promote.selection import Selection, is_repeat
 from logweir_service.promote.shrink import smaller
 from logweir_service.promote.story import place
 
@@ -171,13 +172,12 @@ class Worker:
 
     def _wrap(self, candidate: Candidate) -> bool:
         """Build the event to send; False where there is none, and the candidate is settled."""
-        found_by = correlation_id(candidate.stored.line)
-        story = self._stories(found_by) if found_by else []
-        if is_repeat(candidate.stored, story, self._selection):
-            self._repeats += 1
-            self._settle()
-            return False
+        story = self._story(candidate)
         try:
+            if is_repeat(candidate.stored, story, self._selection):
+                self._repeats += 1
+                self._settle()
+                return False
             self._event = sentry_event(
                 candidate.stored,
                 journal=self._reader.identifier,
@@ -191,6 +191,10 @@ class Worker:
             return False
         self._parcel = smaller(self._event)
         return True
+
+    def _story(self, candidate: Candidate) -> list[StoredEvent]:
+        found_by = members(candidate.stored.line).get("correlation_id")
+        return self._stories(found_by) if isinstance(found_by, str) and found_by else []
 
     def _send(self, candidate: Candidate, route: Route) -> None:
         assert self._event is not None
