@@ -126,7 +126,7 @@ def _breadcrumb(moment: Moment) -> dict[str, Any]:
         "timestamp": moment.at,
         "level": SENTRY_LEVELS.get(fields["level"], "info"),
         "category": f"{fields['service']}.{fields['event']}",
-        "message": _shortened(fields.get("message") or summary(fields)),
+        "message": str(_shortened(fields.get("message") or summary(fields))),
         "type": _kind(fields),
     }
     data = {

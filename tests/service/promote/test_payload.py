@@ -230,6 +230,22 @@ def test_long_values_in_breadcrumbs_are_cut():
     assert len(crumb["data"]["blob"]) == 500
 
 
+def test_fields_of_an_odd_type_are_told_as_text_or_left_out():
+    odd: dict[str, Any] = {
+        "message": 7,
+        "logger": {"a": 1},
+        "environment": ["x"],
+        "server_name": 3,
+        "service_version": True,
+    }
+
+    built = build(told("failed", at=1, lsn=2, level="error", **odd), told("odd", at=0, lsn=1, **odd))
+
+    assert messages(built) == ["7"]
+    assert (built["logger"], built["logentry"]["formatted"]) == ("shop", "7")
+    assert not {"environment", "server_name", "release"} & built.keys()
+
+
 def test_the_user_is_the_events_own_or_the_newest_told_before():
     own = told("failed", at=10, lsn=9, level="error", user_id=7)
     anonymous = told("failed", at=10, lsn=9, level="error")
