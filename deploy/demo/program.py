@@ -40,6 +40,10 @@ class Program:
     url: str = ""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=12))
 
+    async def wait(self) -> None:
+        """Wait until it has ended."""
+        await self.process.wait()
+
 
 def service(data: Path) -> list[str]:
     """The command of an ingest service on a free port."""
@@ -110,3 +114,20 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+async def output_of(command: Sequence[str], environ: Mapping[str, str], *, given: bytes = b"") -> bytes:
+    """What a command prints when `given` on its standard input; nothing where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=environ,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        output, _ = await process.communicate(given)
+    finally:
+        await _end(process)
+    return b"" if process.returncode else output

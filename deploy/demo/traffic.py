@@ -1,4 +1,4 @@
-"""Shoppers: bounded, concurrent traffic that is the same for the same seed, with everything that goes wrong."""
+"""Shoppers: bounded, concurrent, seeded traffic, in which everything goes wrong that can."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Shopper:
     async def order(self, card_last4: str = "4242") -> None:
         """Buy something, then look at the order."""
         await self.ask("POST", "/cart/items", {"product_id": self.dice.randint(1, 3)})
+        await self.ask("GET", "/cart")
         answer = await self.ask("POST", "/checkout", {"card_last4": card_last4})
         if answer.status_code == 201:
             await self.ask("GET", f"/orders/{answer.json()['order_id']}")
@@ -102,7 +103,7 @@ DECK: Final[tuple[tuple[Act, int], ...]] = (
 """What a shopper does, and how often in one round of 23."""
 
 
-async def shop(  # noqa: PLR0913 - all of them bound the load
+async def shop(
     url: str,
     tally: Tally,
     *,
