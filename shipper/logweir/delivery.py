@@ -7,7 +7,6 @@ wait.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final
 from uuid import uuid4
 
@@ -71,7 +70,7 @@ class Delivery:
         batch = self._next_batch()
         if not batch:
             return 0.0
-        body = b"".join(chain.from_iterable(chunk.lines for chunk in batch))
+        body = b"".join(chunk.data for chunk in batch)
         compress = self._compress and not self._plain_retry and len(body) >= MIN_COMPRESSED_BYTES
         self.posts += 1
         self._highest_sent = max(self._highest_sent, self.next_number + _numbers(batch) - 1)
@@ -152,18 +151,18 @@ class Delivery:
             self._max_lines = lines // 2
             self._max_bytes = max(sum(chunk.size for chunk in batch) // 2, MIN_BATCH_BYTES)
             return
-        stub = None if batch[0].control else _stub(batch[0].lines[0])
+        stub = None if batch[0].control else _stub(batch[0].data)
         if stub is None:
             self._give_up(batch, Answer(413, "even the shortest form of an event is too large"))
             return
         self._tally.add("too_large", _level_of(stub))
         self._notices.say("too_large", f"an event of {batch[0].size} bytes was too large for the service")
-        self._backlog.replace(batch, [Chunk([stub])])
+        self._backlog.replace(batch, [Chunk(stub, lines=1)])
 
     def _give_up(self, batch: Sequence[Chunk], answer: Answer) -> None:
         """Count a batch that can never be accepted, and tell the service its numbers as lost."""
         self._plain_retry = False
-        lines = [line for chunk in batch if not chunk.control for line in chunk.lines]
+        lines = [line for chunk in batch if not chunk.control for line in chunk.data.splitlines()]
         for line in lines:
             self._tally.add("refused", _level_of(line))
         self._notices.say(
@@ -181,14 +180,14 @@ def _numbers(batch: Sequence[Chunk]) -> int:
 
 
 def _lines(batch: Sequence[Chunk]) -> int:
-    return sum(len(chunk.lines) for chunk in batch)
+    return sum(chunk.lines for chunk in batch)
 
 
-def _level_of(line: bytes) -> str:
+def _level_of(line: bytes | bytearray) -> str:
     return str(_fields_of(line).get("level", "info"))
 
 
-def _fields_of(line: bytes) -> dict[str, Any]:
+def _fields_of(line: bytes | bytearray) -> dict[str, Any]:
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -196,7 +195,7 @@ def _fields_of(line: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _stub(line: bytes) -> bytes | None:
+def _stub(line: bytes | bytearray) -> bytes | None:
     """An event that stands for one that was too large; None where `line` is such an event already."""
     fields = _fields_of(line)
     if not fields or fields.get(TRUNCATED) == ["*"]:

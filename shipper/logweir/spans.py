@@ -47,7 +47,7 @@ class Span:
 
         What was bound inside is still bound. Whoever began the span restores the context afterwards.
         """
-        seconds = perf_counter() - self._started
+        seconds = round(perf_counter() - self._started, 7)
         fields = {**context.current(), "span_id": self.span_id}
         if self._parent is not None:
             fields["parent_span_id"] = self._parent
