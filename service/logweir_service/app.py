@@ -36,6 +36,9 @@ _log = logging.getLogger("logweir_service")
 _DRAIN_SECONDS = 15
 """How long requests on their way may take at the end; Kubernetes kills after 30."""
 
+_BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
 _PROMOTION_STOP_SECONDS = 5
 """How long a slow Sentry server may hold up the end; what it has not taken is sent after the next start."""
 
@@ -184,8 +187,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop)
     service.pipeline.on_broken = stop
     async with running(service):
-        address = "http://{}:{}".format(*listener.getsockname()[:2])
-        _log.info("listening on %s", address)
+        listener.listen(_BACKLOG)
+        _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
         await server.serve(sockets=[listener])
     _log.info("stopped: all that was acknowledged is on disk")
 
