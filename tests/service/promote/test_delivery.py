@@ -22,8 +22,9 @@ SELECTION = Selection([promote_rule(breadcrumbs=BreadcrumbsRule(grace_seconds=-1
 
 
 @pytest.fixture(autouse=True)
-def tiny_backoff(monkeypatch):
+def quick_to_retry_and_never_idly_awake(monkeypatch):
     monkeypatch.setattr("logweir_service.promote.route.FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr("logweir_service.promote.worker.IDLE_SECONDS", 3600.0)
 
 
 class Life:
@@ -117,6 +118,15 @@ def test_a_worker_that_ends_while_the_server_is_down_leaves_its_events_to_the_ne
         assert life.saved in (None, Position(1, 0))
 
     with serving() as server, life.worker(server):
+        server.wait_for(1)
+
+    assert sent_ids(server) == ids(1)
+
+
+def test_a_cursor_beyond_a_restored_journal_waits_at_its_end(life):
+    Cursor(life.path, journal=JOURNAL).save(Position(90, 0))
+    with serving() as server, life.worker(server) as worker:
+        life.commit(worker, event())
         server.wait_for(1)
 
     assert sent_ids(server) == ids(1)

@@ -130,6 +130,16 @@ def test_a_failing_server_is_asked_ever_more_seldom_and_nothing_is_lost(promotio
     assert promotion.worker.report().trouble == ""
 
 
+def test_a_server_that_recovered_is_asked_again_soon_when_it_fails_anew(promotion):
+    promotion.sender.outcomes = [AGAIN, AGAIN, AGAIN, Outcome("delivered"), AGAIN]
+    promotion.commit(event(), event())
+
+    promotion.run_until(60)
+
+    gaps = [round(after - before, 1) for before, after in pairwise(promotion.sender.times)]
+    assert gaps == [0.2, 0.4, 0.8, 0.0, 0.2]
+
+
 def test_a_server_that_asks_for_a_pause_gets_it(promotion):
     promotion.sender.outcomes = [Outcome("again", "rate_limited", 60.0), Outcome("delivered", "", 600.0)]
     promotion.commit(event(), event())
