@@ -1,4 +1,4 @@
-"""A real service in a process of its own, on a free port, that tests and benchmarks can kill and start again."""
+"""A real service in a process of its own, on a free port, to be used, killed and started again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ _LISTENING = re.compile(r"listening on (http://\S+)")
 class LiveService:
     """``logweir serve`` on `data`; use it as a context manager, or `start` and `stop` it."""
 
-    def __init__(self, data: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        python: str | Path = sys.executable,
+    ) -> None:
         self.data = data
         self._arguments = arguments
         self._environment = environment or {}
+        self._python = python
+        self._python = python
         self._listen = "127.0.0.1:0"
         self.url = ""
         self.log: list[str] = []
@@ -30,9 +38,11 @@ class LiveService:
 
     def start(self) -> LiveService:
         """Start it and wait until it listens; a second start takes the same port."""
-        command = [sys.executable, "-m", "logweir_service", "serve"]
+        command = [str(self._python), "-m", "logweir_service", "serve"]
         command += ["--data", str(self.data), "--listen", self._listen, *self._arguments]
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))}
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))
+        }
         self.process = subprocess.Popen(
             command, env=clean | self._environment, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
