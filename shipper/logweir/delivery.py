@@ -6,7 +6,7 @@ wait.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ MAX_BATCH_BYTES: Final = 4_500_000
 """Below the service's 5 MB, so that a body that does not compress fits too."""
 MIN_BATCH_BYTES: Final = MAX_EVENT_BYTES
 MIN_COMPRESSED_BYTES: Final = 512
+MANY_FAILURES: Final = 16
+"""So many that the wait is the longest."""
 _STUB_FIELDS: Final = (
     "timestamp",
     "level",
@@ -45,8 +47,17 @@ _STUB_FIELDS: Final = (
 class Delivery:
     """Sends the front of a backlog as one stream."""
 
-    def __init__(self, backlog: Backlog, post: Post, *, tally: Tally, notices: Notices) -> None:
+    def __init__(
+        self,
+        backlog: Backlog,
+        post: Post,
+        *,
+        tally: Tally,
+        notices: Notices,
+        backoff: Callable[[int], float] = backoff_seconds,
+    ) -> None:
         self._backlog = backlog
+        self._backoff = backoff
         self._post = post
         self._tally = tally
         self._notices = notices
@@ -111,10 +122,10 @@ class Delivery:
             self._notices.say(
                 "denied", f"the service answers {self.last_error}; check LOGWEIR_URL and LOGWEIR_TOKEN"
             )
-            return max(MAX_DELAY_SECONDS / 2, backoff_seconds(16))
+            return max(MAX_DELAY_SECONDS / 2, self._backoff(MANY_FAILURES))
         if self._failures > 3:
             self._notices.say("retry", f"events wait to be sent, the service answers {self.last_error}")
-        return max(backoff_seconds(self._failures - 1), retry_after_seconds(answer.retry_after))
+        return max(self._backoff(self._failures - 1), retry_after_seconds(answer.retry_after))
 
     def _stored(self, batch: Sequence[Chunk], answer: Answer) -> None:
         self._failures = 0

@@ -19,6 +19,7 @@ from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
 from logweir.post import HttpPost, Post
 from logweir.tally import Tally
+from logweir.verdict import backoff_seconds
 
 DEFAULT_QUEUE_BYTES: Final = 64 * 1024 * 1024
 COLLECT_SECONDS: Final = 0.2
@@ -36,11 +37,13 @@ class HttpTransport:
         token: str | None = None,
         max_queue_bytes: int = DEFAULT_QUEUE_BYTES,
         make_post: Callable[[], Post] | None = None,
+        backoff: Callable[[int], float] = backoff_seconds,
         notices: Notices | None = None,
     ) -> None:
         self._notices = notices or Notices()
         self._tally = Tally()
         self._make_post = make_post or (lambda: HttpPost(url, token=token))
+        self._backoff = backoff
         self._backlog = Backlog(max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake)
         self._begin()
         after_fork_in_child(self._begin_again)
@@ -151,7 +154,11 @@ class HttpTransport:
         with self._sending:
             if self._delivery is None:
                 self._delivery = Delivery(
-                    self._backlog, self._make_post(), tally=self._tally, notices=self._notices
+                    self._backlog,
+                    self._make_post(),
+                    tally=self._tally,
+                    notices=self._notices,
+                    backoff=self._backoff,
                 )
             return self._delivery.step()
 

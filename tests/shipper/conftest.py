@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import logweir
+from logweir import process
+from logweir.testing import CapturingSink
+from tests.shipper.service import PlayedService
+
+
+@pytest.fixture
+def service() -> Iterator[PlayedService]:
+    played = PlayedService()
+    yield played
+    played.stop()
+
+
+@pytest.fixture(autouse=True)
+def fresh_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test starts unconfigured, with nothing bound, and with no environment of the machine's."""
+    for name in (
+        "LOGWEIR_URL LOGWEIR_TOKEN LOGWEIR_SERVICE OTEL_SERVICE_NAME SENTRY_ENVIRONMENT ENVIRONMENT "
+        "SENTRY_RELEASE RELEASE_VERSION APP_VERSION LOG_LEVEL ENABLE_SENTRY"
+    ).split():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(process, "_emitter", None)
+    logweir.clear()
+    yield
+    logweir.clear()
+    logweir.close(0)
+
+
+@pytest.fixture
+def sink() -> CapturingSink:
+    """The sink of a process that is configured as service ``shop``."""
+    captured = CapturingSink()
+    logweir.configure("shop", to=captured, level="debug")
+    return captured
