@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logweir_service.errors import RulesError
+from logweir_service.rules import RuleSet, load
+
+METRIC = "- {name: a_total, type: counter, event: x.a}\n"
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    """The problems of a file, without its name."""
+    file = folder / "r.yaml"
+    file.write_text(text)
+    with pytest.raises(RulesError) as caught:
+        load([file])
+    assert all(problem.startswith(f"{file}:") for problem in caught.value.problems)
+    return [problem.removeprefix(f"{file}:") for problem in caught.value.problems]
+
+
+def loaded(folder: Path, text: str) -> RuleSet:
+    file = folder / "r.yaml"
+    file.write_text(f"version: 1\n{text}")
+    return load([file])
+
+
+def test_every_problem_of_a_file_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    assert problems(
+        tmp_path,
+        """\
+version: 1
+metricks: []
+metrics:
+  - name: a_total
+    type: countr
+  - name: b_total
+    type: counter
+    evnt: x.a
+    event: x.a
+    event: x.b
+    labels: {job: job}
+""",
+    ) == [
+        "10: the key 'event' stands here twice",
+        "2: unknown key 'metricks' in a rule file (did you mean 'metrics'?)",
+        "5: 'type' must be one of counter, gauge, histogram (did you mean 'counter'?)",
+        "8: unknown key 'evnt' in a metric (did you mean 'event'?)",
+        "11: label 'job' is kept by Prometheus for itself",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "1: is empty"),
+        ("a: [", "1: is not YAML: expected the node content, but found '<stream end>'"),
+        ("version: 1\n---\nversion: 1\n", "2: is not YAML: but found another document"),
+        ("- a\n", "1: a rule file must be a mapping"),
+        ("version: 2\n", "1: 'version: 1' is missing"),
+        ("version: 1\nmetrics: {a: 1}\n", "2: 'metrics' must be a list"),
+        ("version: 1\nmetrics: [!x 1]\n", "2: the tag '!x' is not supported"),
+        ("version: 1\nmetrics: &a [*a]\n", "2: an alias contains itself"),
+        ("version: 1\n[1]: 2\n", "2: a key must be a text"),
+    ],
+)
+def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    assert problem in problems(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("{type: counter, event: x}", "'name' is missing"),
+        ("{name: a_total, event: x}", "'type' is missing"),
+        ("{name: a_total, type: counter}", "'event' is missing"),
+        ("{name: a_total, type: counter, event: X}", "no event name or glob"),
+        ("{name: a, type: counter, event: x}", "must end in _total"),
+        ("{name: a_total, type: gauge, event: x, set: y}", "must not end in _total"),
+        ("{name: a-b_total, type: counter, event: x}", "not a metric name"),
+        ("{name: logweir_a_total, type: counter, event: x}", "logweir_"),
+        ("{name: aB_total, type: counter, event: x}", "snake_case"),
+        ("{name: a_count, type: gauge, event: x, set: y}", "must not end in _count"),
+        ("{name: a_milliseconds, type: gauge, event: x, set: y}", "base unit seconds"),
+        ("{name: a_ms, type: gauge, event: x, set: y}", "abbreviate"),
+        ("{name: a_gauge_bytes, type: gauge, event: x, set: y}", "must not name its type"),
+        ("{name: a, type: histogram, event: x, observe: y, buckets: [1]}", "must end in its unit"),
+        ("{name: a_seconds, type: histogram, event: x, observe: y}", "needs 'buckets'"),
+        ("{name: a_seconds, type: histogram, event: x, observe: y, buckets: [2, 1]}", "ascending"),
+        ("{name: a_seconds, type: histogram, event: x, observe: y, buckets: [1, .inf]}", "ascending finite"),
+        ("{name: a_seconds, type: histogram, event: x, buckets: [1]}", "needs 'observe'"),
+        ("{name: a_total, type: counter, event: x, buckets: [1]}", "takes no 'buckets'"),
+        ("{name: a_total, type: counter, event: x, set: y}", "takes no 'set'"),
+        ("{name: a_total, type: counter, event: x, add: level}", "never a number"),
+        ("{name: a_total, type: counter, event: x, add: http.size}", "http.route is http_route"),
+        ("{name: a_bytes, type: gauge, event: x, set: {from: y, unit: ms}}", "does not become bytes"),
+        ("{name: a, type: gauge, event: x, set: {from: y, unit: ms}}", "ends in no unit"),
+        ("{name: a_total, type: counter, event: x, when: a.b}", "'when' may not contain 'a.b' here"),
+        ("{name: a_total, type: counter, event: x, when: true}", "'when' must be a text"),
+        ("{name: a_total, type: counter, event: x, help: 1}", "'help' must be a text"),
+        ("{name: a_total, type: counter, event: x, max_series: 0}", "whole number"),
+        ("{name: a_total, type: counter, event: x, replace: maybe}", "true or false"),
+        ("{name: a_total, type: counter, event: x, replace: true}", "no metric 'a_total' to replace"),
+        ("{name: a_total, type: counter, event: x, exemplar: trace}", "'exemplar' must be one of"),
+        ("{name: a_total, type: counter, event: x, init: {b: [c]}}", "unknown key 'b' in init"),
+        ("{name: a_total, type: counter, event: x, labels: {a: user_id}}", "needs 'allow' or 'map'"),
+        ("{name: a_total, type: counter, event: x, labels: {a: user_email}}", "e-mail"),
+        ("{name: a_total, type: counter, event: x, labels: {a: url_path}}", "http_route is the template"),
+        ("{name: a_total, type: counter, event: x, labels: {__a: b}}", "kept by Prometheus"),
+        ("{name: a_total, type: counter, event: x, labels: {aB: b}}", "snake_case"),
+        ("{name: a_total, type: counter, event: x, labels: {a-b: b}}", "not a label name"),
+        ("{name: a_total, type: counter, event: x, labels: {a: {}}}", "one of 'from' and 'value'"),
+        ("{name: a_total, type: counter, event: x, labels: {a: {from: b, value: c}}}", "one of"),
+        (
+            "{name: a_total, type: counter, event: x, labels: {a: {value: b, lower: true}}}",
+            "takes no 'lower'",
+        ),
+        ("{name: a_total, type: counter, event: x, labels: {a: {from: b, other: c}}}", "without 'allow'"),
+        ("{name: a_total, type: counter, event: x, labels: {a: {from: b, map: c}}}", "no map 'c'"),
+        ("{name: a_total, type: counter, event: x, labels: {a: timestamp}}", "a time makes no label"),
+        ("{name: a_total, type: counter, event: x, lables: {}}", "did you mean 'labels'?"),
+    ],
+)
+def test_a_metric_that_cannot_be_used_is_refused_with_its_reason(
+    tmp_path: Path, rule: str, problem: str
+) -> None:
+    found = problems(tmp_path, f"version: 1\nmetrics:\n  - {rule}\n")
+    assert any(problem in each for each in found), found
+    assert all(each.startswith("3: ") for each in found), found
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{name: a_total, type: counter, event: x, total: y}",
+        "{name: a, type: gauge, event: x, set: y, across: sum}",
+        "{name: a, type: gauge, pair: {start: x, end: y, key: z}}",
+        "{name: a, type: distinct, event: x, of: user_id, windows: [1h]}",
+        "{name: a_total, type: counter, event: x, expire: 5m}",
+        "{name: a_total, type: counter, event: x, birth: zero}",
+        "{name: a_total, type: counter, event: x, when: 'matches(a, \"b\")'}",
+    ],
+)
+def test_what_the_language_will_do_later_is_refused_and_not_passed_over(tmp_path: Path, rule: str) -> None:
+    found = problems(tmp_path, f"version: 1\nmetrics:\n  - {rule}\n")
+    assert any("not supported yet" in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("promote: [{when: a}]", "'name' is missing"),
+        ("promote: [{name: a, when: '1 +'}]", "is not an expression"),
+        ("promote: [{name: a, sample_rate: 2}]", "from 0 to 1"),
+        ("promote: [{name: a, breadcrumbs: {within: soon}}]", "must be a duration"),
+        ("promote: [{name: a, user: {i: user_id}}]", "unknown key 'i' in user"),
+        ("promote: [{name: a, rate_limit: {burst: 0}}]", "whole number from 1"),
+        ("promote: [{name: a}, {name: a}]", "the promote rule 'a' stands at"),
+        ("store: [{event: '*', level: debugg}]", "did you mean 'debug'?"),
+        ("store: [{event: '*', keep: 2}]", "'keep' must be a number from 0 to 1"),
+        ("scrub: {key: [a]}", "did you mean 'keys'?"),
+    ],
+)
+def test_other_rules_are_read_strictly_too(tmp_path: Path, text: str, problem: str) -> None:
+    found = problems(tmp_path, f"version: 1\n{text}\n")
+    assert any(problem in each for each in found), found
+
+
+def test_yaml_is_of_version_1_2(tmp_path: Path) -> None:
+    rules = loaded(
+        tmp_path, f"metrics:\n  {METRIC.rstrip()[:-1]}, labels: {{a: {{from: b, allow: [on, no, 010]}}}}}}"
+    )
+    assert rules.metrics[0].labels[0].allow == frozenset({"on", "no", "010"})
+
+
+def test_promote_rules_have_the_standard_where_they_say_nothing(tmp_path: Path) -> None:
+    written = load(["packs/errors"]).promote[0]
+    assert loaded(tmp_path, "promote: [{name: errors}]").promote == (written,)
+
+
+def test_store_and_scrub_are_kept(tmp_path: Path) -> None:
+    rules = loaded(tmp_path, "store: [{event: 'x.*', level: debug, keep: never}]\nscrub: {keys: [password]}")
+    assert (rules.store[0].levels, rules.store[0].keep) == (("debug",), 0.0)
+    assert rules.scrub[0].keys == ("password",)
+
+
+def test_a_later_rule_replaces_an_earlier_one_only_if_it_says_so(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.yaml", tmp_path / "2.yaml"
+    first.write_text(f"version: 1\nmetrics:\n  {METRIC}")
+    second.write_text(f"version: 1\nmetrics:\n  {METRIC}")
+    with pytest.raises(RulesError, match=r"2\.yaml:3: the metric 'a_total' stands at .*1\.yaml:3 already"):
+        load([first, second])
+    second.write_text("version: 1\nmetrics: [{name: a_total, type: counter, event: x.b, replace: true}]")
+    assert [rule.events for rule in load([first, second]).metrics] == [("x.b",)]
+
+
+def test_two_metrics_of_one_openmetrics_family_are_refused(tmp_path: Path) -> None:
+    text = f"version: 1\nmetrics:\n  {METRIC}  - {{name: a, type: gauge, event: x, set: y}}\n"
+    assert problems(tmp_path, text) == ["4: 'a' and 'a_total' are one name to OpenMetrics"]
+
+
+def test_a_folder_is_read_without_its_tests(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(f"version: 1\nmetrics:\n  {METRIC}")
+    (tmp_path / "a.yaml").write_text("version: 1\nmetrics: [{name: b_total, type: counter, event: x}]")
+    (tmp_path / "a_test.yaml").write_text("rules: [a.yaml]")
+    assert [rule.name for rule in load([tmp_path]).metrics] == ["b_total", "a_total"]
+
+
+def test_sources_that_are_not_there_are_told(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"version: 1 # \xe9")
+    with pytest.raises(RulesError) as caught:
+        load(["packs/htpp", tmp_path / "no.yaml", latin])
+    assert caught.value.problems == (
+        "packs/htpp:1: there is no pack 'htpp' (did you mean 'http'?)",
+        f"{tmp_path}/no.yaml:1: cannot be read: No such file or directory",
+        f"{latin}:1: is not UTF-8",
+    )
+
+
+def test_pack_labels_take_the_place_of_those_in_the_packs_only(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(f"version: 1\ndefaults: {{labels: {{service: service}}}}\nmetrics:\n  {METRIC}")
+    rules = load(["packs", own], pack_labels=["service", "service_version"])
+    labels = {rule.name: [label.name for label in rule.labels] for rule in rules.metrics}
+    assert labels["http_slow_requests_total"] == ["service", "service_version", "endpoint"]
+    assert labels["a_total"] == ["service"]
+    with pytest.raises(RulesError, match="label 'job' is kept by Prometheus"):
+        load(["packs"], pack_labels=["job"])
