@@ -19,7 +19,7 @@ def render_story(events: Sequence[Mapping[str, Any]], *, colour: bool = False) -
     """The lines of a story whose `events` are in order; control characters are made visible."""
     if not events:
         return
-    services = sorted({str(event.get("service")) for event in events})
+    services = [*dict.fromkeys(str(event.get("service")) for event in events)]
     errors = sum(event.get("level") in ("error", "critical") for event in events)
     yield (
         f"{visible(str(events[0].get('correlation_id')))}: {_count(len(events), 'event')}, "
@@ -63,7 +63,11 @@ def summary(event: Mapping[str, Any]) -> str:
     duration = event.get("duration_seconds")
     if isinstance(duration, int | float):
         parts.append(f"{duration * 1000:.1f} ms")
-    parts += [event.get("message"), event.get("error_type")]
+    error_type = event.get("error_type")
+    parts += [
+        event.get("message"),
+        None if error_type == str(event.get("http_response_status_code")) else error_type,
+    ]
     if event.get("user_id"):
         parts.append(f"user={event['user_id']}")
     parts += [f"{key}={value}" for key, value in _others(event)]
@@ -95,20 +99,22 @@ def _others(event: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _stack(event: Mapping[str, Any]) -> Iterator[str]:
-    chain = event.get("exception")
-    for number, link in enumerate(chain if isinstance(chain, list) else []):
-        if not isinstance(link, Mapping):
-            continue
+    for number, link in enumerate(_mappings(event.get("exception"))):
         relation = (
             "" if number == 0 else f"{'caused by' if link.get('relation') == 'cause' else 'while handling'} "
         )
         yield visible(f"      {relation}{link.get('type')}: {link.get('value')}")
-        frames = [frame for frame in link.get("frames") or [] if isinstance(frame, Mapping)]
+        frames = _mappings(link.get("frames"))
         own = [frame for frame in frames if frame.get("in_app")] or frames
         for frame in own[-_MAX_FRAMES:]:
             place = f"{frame.get('filename')}:{frame.get('lineno')} in {frame.get('function')}"
             source = str(frame.get("context_line") or "").strip()
             yield visible(f"        {place}{'    ' + source if source else ''}")
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """The mappings in a list that a sender may have filled with anything."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _moment(event: Mapping[str, Any]) -> str:

@@ -1,0 +1,71 @@
+import pytest
+
+from logweir_service.find import ActiveIndex, Stories
+from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
+
+
+def line(correlation_id, second, note=""):
+    return b'{"timestamp":"2026-09-21T14:13:%02dZ","correlation_id":"%s","note":"%s"}' % (
+        second,
+        correlation_id.encode(),
+        note.encode(),
+    )
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A journal of small segments with an index that is told of every batch, as the pipeline does."""
+    journal = Journal(DataFolder(tmp_path), max_segment_bytes=500)
+    journal.recover(lambda located, segment: None)
+    index = ActiveIndex()
+
+    def commit(*lines):
+        text = b"".join(each + b"\n" for each in lines)
+        group = journal.begin(1_790_000_000.0)
+        journal.append(group, text, count=len(lines), lines_crc32=crc32(text))
+        journal.write(group)
+        journal.settle(group)
+        ids = [each.split(b'"')[7].decode() for each in lines]
+        index.note(group.segment_first_lsn, group.offset, ids)
+
+    yield journal, index, commit
+    journal.close()
+
+
+def seconds(events):
+    return [event.line[31:33] for event in events]
+
+
+def test_story_is_found_across_segments_in_the_order_of_its_timestamps(parts):
+    journal, index, commit = parts
+    for second in (30, 10, 50, 20, 40):
+        commit(line("other", second), line("wanted", second))
+        commit(line("other", second), line("other", second, "wanted"))
+    assert len(list(journal.reader._folder.iterdir())) > 2
+    found = Stories(journal.reader, index)("wanted")
+    assert seconds(found) == [b"10", b"20", b"30", b"40", b"50"]
+    assert {event.index for event in found} == {1}
+
+
+def test_reader_without_an_index_finds_the_same(parts, tmp_path):
+    journal, index, commit = parts
+    for second in (30, 10, 20):
+        commit(line("wanted", second), line("other", second))
+    folder = DataFolder(tmp_path)
+    alone = Stories(JournalReader(folder.journal, folder.identify()))
+    assert alone("wanted") == Stories(journal.reader, index)("wanted")
+
+
+def test_only_the_exact_id_is_found(parts):
+    journal, index, commit = parts
+    commit(line("abc", 1), line("abcd", 2), line("x", 3, "abc"))
+    stories = Stories(journal.reader, index)
+    assert seconds(stories("abc")) == [b"01"]
+    for pattern in ("ab", "abc.*", "%", "*", "' OR 1=1"):
+        assert stories(pattern) == []
+
+
+def test_id_many_times_in_one_batch_is_found_once_each(parts):
+    journal, index, commit = parts
+    commit(line("a", 1), line("a", 2), line("b", 3))
+    assert len(Stories(journal.reader, index)("a")) == 2
