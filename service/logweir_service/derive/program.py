@@ -35,13 +35,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from logweir_service.event import Event
 from logweir_service.rules.expression import FAULTS, SCOPE
 
 from .entries import EntryCache
-from .series import Cell, Metric, Tally
+from .series import Cell, Metric, SkipReason, Tally
 from .source import LARGEST, Source
 from .text import text_of
 
@@ -94,16 +94,14 @@ def _seconds(timestamp: datetime) -> float:
     return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
 
 
-def _skipper(rule: str, tally: Tally) -> Callable[[str, Any], None]:
-    def skip(reason: str, value: Any = None) -> None:
-        if reason == "value":
-            reason = _refusal(value)
-        tally.skip(rule, reason)
+def _skipper(rule: str, tally: Tally) -> Callable[..., None]:
+    def skip(reason: SkipReason | Literal["value"], value: Any = None) -> None:
+        tally.skip(rule, _refusal(value) if reason == "value" else reason)
 
     return skip
 
 
-def _refusal(value: Any) -> str:
+def _refusal(value: Any) -> SkipReason:
     """Why a value is not used."""
     if value is None:
         return "missing_value"

@@ -13,7 +13,7 @@ second in which it was taken; it means nothing beyond the process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from logweir_service.event import Event
 from logweir_service.rules import MetricRule
@@ -22,6 +22,11 @@ from .text import LabelType, labeller
 
 OTHER: Final = "__other__"
 """The text of labels beyond a budget."""
+
+SkipReason = Literal[
+    "missing_value", "value_type", "not_finite", "negative", "late", "label_type", "expression"
+]
+"""Why a rule could not use an event that it would have taken."""
 
 Cell = list[Any]
 
@@ -58,7 +63,7 @@ class Tally:
         self.skipped: dict[tuple[str, str], int] = {}
         self.overflowed: dict[tuple[str, str, str], int] = {}
 
-    def skip(self, rule: str, reason: str) -> None:
+    def skip(self, rule: str, reason: SkipReason) -> None:
         """Count an event that a rule would have taken, and could not."""
         self.skipped[rule, reason] = self.skipped.get((rule, reason), 0) + 1
 
