@@ -87,7 +87,7 @@ def compose(settings: Settings) -> Service:
     )
     pipeline = Pipeline(
         journal=journal,
-        decoder=Decoder(rules.fields | selection.fields, limits),
+        decoder=Decoder(_fields(rules) | selection.fields, limits),
         derivation=derivation,
         index=index,
         promoter=promotion,
@@ -108,6 +108,11 @@ def _sender(settings: Settings) -> Sender | None:
     except ConfigurationError as error:
         _log.error("errors are not promoted: %s", error)
         return None
+
+
+def _fields(rules: RuleSet) -> frozenset[str]:
+    """The event fields that metrics read; what is only shown to Sentry is read from the journal."""
+    return frozenset().union(*(metric.fields for metric in rules.metrics))
 
 
 def http(service: Service) -> FastAPI:

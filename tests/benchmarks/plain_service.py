@@ -1,6 +1,7 @@
 """What a team writes by hand: FastAPI, a pydantic model per event, prometheus_client, one file. No fsync.
 
-It stands beside Logweir in ``make bench``; it has no authentication, no deduplication and forgets its counters.
+It stands beside Logweir in ``make bench``. It has no authentication and no deduplication, and it forgets its
+counters.
 """
 
 from __future__ import annotations

@@ -1,0 +1,127 @@
+import json
+
+import pytest
+
+from logweir_service.cli import main
+from logweir_service.journal import DataFolder, Journal, crc32
+
+EVENTS = [
+    {"event": "cart.loaded", "service": "shop", "level": "info", "correlation_id": "c1", "user_id": "u-1"},
+    {
+        "event": "payment.failed",
+        "service": "pay",
+        "level": "error",
+        "correlation_id": "c1",
+        "error_type": "Timeout",
+    },
+    {"event": "cart.loaded", "service": "shop", "level": "info", "correlation_id": "c2"},
+]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder that a service has used and left."""
+    journal = Journal(DataFolder(tmp_path / "data"))
+    journal.recover(lambda located, segment: None)
+    lines = b"".join(
+        json.dumps({"timestamp": f"2026-09-21T14:13:2{second}Z", **event}).encode() + b"\n"
+        for second, event in enumerate(EVENTS)
+    )
+    group = journal.begin(1_790_000_000.0)
+    journal.append(group, lines, count=len(EVENTS), lines_crc32=crc32(lines))
+    journal.write(group)
+    journal.settle(group)
+    journal.close()
+    return tmp_path / "data"
+
+
+def run(capsys, *arguments):
+    """The exit code, and what was written to stdout and stderr."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_grep_prints_a_story_for_people(capsys, data):
+    code, out, err = run(capsys, "grep", "c1", "--data", data)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "c1: 2 events, 1 error, 2 services (shop, pay)"
+    assert "payment.failed" in out
+
+
+def test_grep_prints_raw_lines_for_programs(capsys, data):
+    code, out, _ = run(capsys, "grep", "c1", "--data", data, "--json")
+    assert code == 0
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["cart.loaded", "payment.failed"]
+
+
+def test_grep_that_finds_nothing_says_so_and_exits_1(capsys, data):
+    assert run(capsys, "grep", "c3", "--data", data) == (1, "", "logweir: nothing is stored under c3\n")
+
+
+def test_grep_in_a_folder_of_nobody_names_it_and_exits_78(capsys, tmp_path):
+    code, _, err = run(capsys, "grep", "c1", "--data", tmp_path)
+    assert code == 78
+    assert str(tmp_path) in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense://x"])
+def test_grep_of_a_service_that_cannot_be_asked_is_one_line(capsys, url):
+    code, _, err = run(capsys, "grep", "c1", "--url", url)
+    assert code == 1
+    assert url in err
+    assert len(err.splitlines()) == 1
+
+
+def test_promote_shows_the_sentry_event_of_a_story(capsys, data, tmp_path):
+    _, story, _ = run(capsys, "grep", "c1", "--data", data, "--json")
+    (tmp_path / "story.ndjson").write_text(story)
+    code, out, _ = run(capsys, "promote", "--dry-run", tmp_path / "story.ndjson")
+    shown = json.loads(out)
+    assert code == 0
+    assert shown["user"] == {"id": "u-1"}
+    assert [crumb["category"] for crumb in shown["breadcrumbs"]["values"]] == ["shop.cart.loaded"]
+
+
+def test_promote_of_a_story_without_errors_says_so_and_exits_1(capsys, tmp_path):
+    (tmp_path / "calm.ndjson").write_text(
+        json.dumps({"timestamp": "2026-09-21T14:13:20Z", **EVENTS[0]}) + "\n"
+    )
+    code, out, err = run(capsys, "promote", "--dry-run", tmp_path / "calm.ndjson")
+    assert (code, out.strip()) == (1, "")
+    assert "no rule promotes" in err
+
+
+@pytest.mark.parametrize("content", [None, "not json\n"])
+def test_promote_of_a_file_that_is_none_is_one_line(capsys, tmp_path, content):
+    path = tmp_path / "events.ndjson"
+    if content is not None:
+        path.write_text(content)
+    code, _, err = run(capsys, "promote", "--dry-run", path)
+    assert code == 1
+    assert len(err.splitlines()) == 1
+
+
+def test_check_passes_the_packs(capsys):
+    code, out, _ = run(capsys, "check", "packs")
+    assert code == 0
+    assert "metrics" in out
+
+
+def test_check_names_file_and_line_of_every_problem(capsys, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("version: 1\nmetrics:\n  - {name: Bad-Name, type: counter, event: x}\n  - {nam: a}\n")
+    code, _, err = run(capsys, "check", path)
+    assert code == 78
+    assert f"{path}:3" in err
+    assert f"{path}:4" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("grep",), ("no-such",), ("promote", "x"), ("grep", "c1", "--nope")]
+)
+def test_wrong_usage_exits_64(capsys, arguments):
+    code, _, err = run(capsys, *arguments)
+    assert code == 64
+    assert "usage" in err

@@ -1,0 +1,150 @@
+import asyncio
+import errno
+import json
+import os
+
+import pytest
+
+from logweir_service.app import compose, running, serve
+from logweir_service.errors import Refusal, StorageBroken
+from logweir_service.limits import Limits
+from logweir_service.pipeline import Delivery
+from logweir_service.settings import Settings
+
+
+def line(**fields):
+    event = {
+        "event": "a.b",
+        "service": "shop",
+        "level": "info",
+        "timestamp": "2026-09-21T14:13:20Z",
+        **fields,
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(LOGWEIR_DATA=tmp_path / "data")
+
+
+def with_pipeline(settings, use):
+    async def run():
+        service = compose(settings)
+        async with running(service):
+            return await use(service.pipeline)
+
+    return asyncio.run(run())
+
+
+def fail(error_number):
+    def failing(*_):
+        raise OSError(error_number, os.strerror(error_number))
+
+    return failing
+
+
+def test_full_disk_refuses_the_group_and_the_next_one_is_taken(settings, monkeypatch):
+    async def use(pipeline):
+        monkeypatch.setattr(os, "writev", fail(errno.ENOSPC))
+        with pytest.raises(Refusal) as refusal:
+            await pipeline.submit(Delivery(line(n=1)))
+        monkeypatch.undo()
+        receipt = await pipeline.submit(Delivery(line(n=2)))
+        return refusal.value, receipt, pipeline.journal.last_lsn
+
+    refusal, receipt, last_lsn = with_pipeline(settings, use)
+    assert (refusal.status, refusal.code, refusal.retry_after_seconds) == (503, "disk_full", 30)
+    assert (receipt.accepted, last_lsn) == (1, 1)
+
+
+def test_refused_group_moves_no_mark_and_counts_nothing(settings, monkeypatch):
+    stream = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
+    request = line(
+        event="http.request", http_route="/", http_request_method="GET", http_response_status_code=200
+    )
+
+    async def use(pipeline):
+        monkeypatch.setattr(os, "writev", fail(errno.EIO))
+        with pytest.raises(Refusal):
+            await pipeline.submit(Delivery(request, **stream))
+        before = pipeline.derivation.expose(openmetrics=False)
+        monkeypatch.undo()
+        receipt = await pipeline.submit(Delivery(request, **stream))
+        return before, receipt, pipeline.derivation.expose(openmetrics=False)
+
+    before, receipt, after = with_pipeline(settings, use)
+    assert b"http_requests_total{" not in before
+    assert (receipt.accepted, receipt.duplicate) == (1, 0)
+    assert b"http_requests_total{" in after
+
+
+def test_failed_fdatasync_refuses_everything_from_then_on_and_stops_the_service(settings, monkeypatch):
+    async def use(pipeline):
+        stopped = []
+        pipeline.on_broken = lambda: stopped.append(True)
+        monkeypatch.setattr(os, "fdatasync", fail(errno.EIO))
+        submitted = [pipeline.submit(Delivery(line(n=n))) for n in range(3)]
+        first = await asyncio.gather(*submitted, return_exceptions=True)
+        monkeypatch.undo()
+        with pytest.raises(Refusal):
+            await pipeline.submit(Delivery(line()))
+        return stopped, first
+
+    stopped, refusals = with_pipeline(settings, use)
+    assert stopped == [True]
+    assert [refusal.status for refusal in refusals] == [503] * 3
+
+
+def test_service_whose_disk_broke_ends_with_that_error(settings, monkeypatch):
+    async def broken(service, listener):
+        service.pipeline.broken = StorageBroken("the disk broke")
+        service.pipeline.close()
+
+    monkeypatch.setattr("logweir_service.app._serve", broken)
+    free_port = settings.model_copy(update={"listen": "127.0.0.1:0"})
+    with pytest.raises(StorageBroken, match="the disk broke"):
+        serve(free_port)
+
+
+def test_more_than_may_wait_for_the_disk_is_refused(settings):
+    async def use(pipeline):
+        pipeline.limits = Limits(max_pending_bytes=len(line()) + 10)
+        return await asyncio.gather(
+            *(pipeline.submit(Delivery(line())) for _ in range(3)), return_exceptions=True
+        )
+
+    accepted, *refused = with_pipeline(settings, use)
+    assert accepted.accepted == 1
+    assert [refusal.code for refusal in refused] == ["overloaded"] * 2
+
+
+def test_counters_and_marks_are_the_same_after_a_restart(settings):
+    stream = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
+    body = b"".join(
+        line(event="http.request", http_route="/", http_response_status_code=200, duration_seconds=n / 100)
+        for n in range(50)
+    )
+
+    async def first(pipeline):
+        await pipeline.submit(Delivery(body, **stream))
+        return pipeline.derivation.expose(openmetrics=True)
+
+    async def second(pipeline):
+        restored = pipeline.derivation.expose(openmetrics=True)
+        return restored, await pipeline.submit(Delivery(body, **stream))
+
+    before = with_pipeline(settings, first)
+    restored, receipt = with_pipeline(settings, second)
+    assert restored == before
+    assert b"http_request_duration_seconds_sum" in before
+    assert (receipt.accepted, receipt.duplicate, receipt.next_seq) == (0, 50, 51)
+
+
+def test_concurrent_bodies_share_a_group_and_each_gets_its_own_receipt(settings):
+    async def use(pipeline):
+        bodies = [line(n=n) * (n + 1) for n in range(20)]
+        receipts = await asyncio.gather(*(pipeline.submit(Delivery(body)) for body in bodies))
+        return [receipt.accepted for receipt in receipts], pipeline.journal.last_lsn
+
+    assert with_pipeline(settings, use) == ([*range(1, 21)], 20)
