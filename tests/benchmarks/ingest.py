@@ -39,7 +39,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     rounds = 3 if quick else 7
     total = 100_000 if quick else 400_000
-    print(f"Server CPU per event, and rate; {CONNECTIONS} connections, medians of {rounds} alternating rounds")
+    print(f"Server CPU per event, and rate; {CONNECTIONS} connections, medians of {rounds} rounds")
     print(
         f"{'batch':>6}  {'logweir':>12}  {'plain':>12}  {'ratio':>6}  {'logweir':>12}  {'plain':>12}"
     )
