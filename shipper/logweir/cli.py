@@ -88,3 +88,7 @@ def _emit(line: bytes, emitter: Emitter) -> None:
     event = fields.pop("event", UNNAMED_EVENT)
     level = levels.normalise(fields.pop("level", "info")) or "info"
     emitter.emit(event, level, fields)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,7 +26,9 @@ MAX_KNOWN_NAMES: Final = 10_000
 _OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _LOOKED_AT: Final = frozenset({"event", "level", "service", "correlation_id", "exc_info"})
 """Keys that may be plain text and still need the careful way."""
-_CORE: Final = frozenset({"timestamp", "level", "event", "service", "correlation_id", "trace_id", "error_id"})
+_CORE: Final = frozenset(
+    {"timestamp", "level", "event", "service", "correlation_id", "trace_id", "error_id", FLAGS}
+)
 """What stays when an event is too large."""
 
 
@@ -158,9 +160,11 @@ def _shrink(whole: dict[str, Any]) -> bytes:
     room = MAX_EVENT_BYTES - 8 * 1024
     sizes = {key: len(orjson.dumps(value, None, _OPTIONS)) + len(key) for key, value in whole.items()}
     excess = sum(sizes.values()) - room
-    for key in sorted(sizes.keys() - _CORE - {FLAGS}, key=sizes.__getitem__, reverse=True):
+    for key in sorted(sizes, key=sizes.__getitem__, reverse=True):
         if excess <= 0:
             break
+        if key in _CORE:
+            continue
         value = whole.pop(key)
         excess -= sizes[key]
         if key == "exception":

@@ -33,8 +33,11 @@ class Handler(logging.Handler):
         """Emit one record as an event."""
         if record.threadName == THREAD_NAME:
             return
-        parts = _read(record)
-        emitter().emit(parts.event, parts.level, parts.fields, error=parts.error)
+        try:
+            parts = _read(record)
+            emitter().emit(parts.event, parts.level, parts.fields, error=parts.error)
+        except Exception:  # noqa: BLE001 - a record made by hand may hold anything
+            self.handleError(record)
 
 
 class Formatter(BaseJsonFormatter):
@@ -47,11 +50,14 @@ class Formatter(BaseJsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """The event as one line without a newline."""
         parts = _read(record)
+        record.message = parts.fields.get("message")  # type: ignore[assignment]  # None: the event is named by it
+        if "asctime" in self._required_fields:
+            record.asctime = self.formatTime(record, self.datefmt)
         extra: dict[str, Any] = {}
         self.add_fields(extra, record, {})
-        fields = self.process_log_record({**parts.fields, **extra})
-        for name in (*self.rename_fields, "event", "level"):
-            fields.pop(name, None)
+        kept = {key: value for key, value in parts.fields.items() if key not in self.rename_fields}
+        named = {key: value for key, value in extra.items() if value is not None and key != "event"}
+        fields = self.process_log_record({**kept, **named})
         line = emitter().encode(parts.event, parts.level, fields, error=parts.error)
         return self.prefix + line[:-1].decode()
 

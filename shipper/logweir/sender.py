@@ -113,7 +113,7 @@ class HttpTransport:
     def _wake(self) -> None:
         """Called in `put`, where a signal may re-enter anything: `SimpleQueue.put` allows that."""
         self._signals.put(None)
-        if self._thread is None and not self._exiting:
+        if self._thread is None and not self._exiting and threading.main_thread().is_alive():
             self._start()
 
     def _start(self) -> None:

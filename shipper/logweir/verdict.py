@@ -15,6 +15,10 @@ MAX_RETRY_AFTER_SECONDS: Final = 600.0
 """A longer wish is not taken at its word, so that one wrong header can't silence an application."""
 
 
+_DICE: Final = random.SystemRandom()
+"""Not the global generator, which belongs to the application: it may be seeded, and forks share its state."""
+
+
 class Verdict(Enum):
     """What to do with a batch."""
 
@@ -40,7 +44,7 @@ def judge(status: int) -> Verdict:
     }.get(status, Verdict.DENIED)
 
 
-def backoff_seconds(failures: int, *, uniform: Callable[[float, float], float] = random.uniform) -> float:
+def backoff_seconds(failures: int, *, uniform: Callable[[float, float], float] = _DICE.uniform) -> float:
     """A wait after so many failures in a row, with full jitter: anything up to the bound."""
     return uniform(0, min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 16)))
 

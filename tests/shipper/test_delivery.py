@@ -236,7 +236,7 @@ def test_a_forked_child_has_its_own_stream_and_sends_nothing_of_its_parent(servi
     sender.put(line(1), "info")
     assert sender.flush(10)
     assert os.waitpid(child, 0)[1] == 0
-    streams = {stream: [] for stream, _ in service.stored}
+    streams: dict[str, list[int]] = {stream: [] for stream, _ in service.stored}
     for (stream, _), event in service.stored.items():
         streams[stream].append(event["n"])
     assert sorted(streams.values()) == [[0, 1], [100]]
@@ -253,7 +253,7 @@ def test_an_event_made_inside_put_on_the_same_thread_follows(service: PlayedServ
             sender.put(inner, "info")
         original(data, level)
 
-    backlog._append = append  # type: ignore[method-assign]
+    backlog._append = append
     sender.put(line(0), "info")
     assert sender.flush(10)
     assert numbers(service) == [0, 1]

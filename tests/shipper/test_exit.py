@@ -1,0 +1,85 @@
+"""Real processes: what is sent when one ends, and what the command carries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.shipper.service import Fault, PlayedService
+
+
+def run(*arguments: str, url: str | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("LOGWEIR")}
+    if url:
+        environ["LOGWEIR_URL"] = url
+    return subprocess.run(
+        [sys.executable, *arguments], input=stdin, env=environ, capture_output=True, timeout=30, check=False
+    )
+
+
+def test_the_end_of_a_process_flushes_and_closes_the_stream(service: PlayedService) -> None:
+    ended = run("-c", "import logweir; [logweir.emit('a.b', n=n) for n in range(3)]", url=service.url)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert [event["n"] for event in service.events] == [0, 1, 2]
+    assert len(service.closed) == 1
+
+
+def test_an_event_of_an_exit_handler_is_sent_without_a_new_thread(service: PlayedService) -> None:
+    code = """
+import atexit, logweir, threading
+logweir.configure('shop')
+def last():
+    logweir.emit('a.last')
+    assert threading.active_count() <= 1
+atexit.register(last)
+"""
+    ended = run("-c", code, url=service.url)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert [event["event"] for event in service.events] == ["a.last"]
+
+
+def test_a_service_that_is_away_delays_the_end_by_two_seconds_at_most(service: PlayedService) -> None:
+    service.always = Fault(503)
+    ended = run("-c", "import logweir; logweir.emit('a.b')", url=service.url)
+    assert ended.returncode == 0
+    assert not service.events
+
+
+def test_pipe_carries_json_lines_and_text(service: PlayedService) -> None:
+    lines = b"""{"event":"a.b","level":"WARN","service":"other","timestamp":"2026","password":"x"}
+plain text
+
+[1,2]
+{"shipped":true,"event":"a.c"}
+{"message":"no name"}
+"""
+    ended = run("-m", "logweir.cli", "pipe", "--service", "shop", "--url", service.url, "--tee", stdin=lines)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout == lines
+    named, text, array, unnamed = service.events
+    assert (named["event"], named["level"], named["service"]) == ("a.b", "warning", "other")
+    assert (named["timestamp"], named["password"]) == ("2026", "[redacted]")
+    assert (text["event"], text["message"], text["service"]) == ("log.record", "plain text", "shop")
+    assert array["message"] == "[1,2]"
+    assert (unnamed["event"], unnamed["level"]) == ("log.record", "info")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 64, b"COMMAND"),
+        (("pipe", "--nonsense"), 64, b"--nonsense"),
+        (("pipe",), 78, b"--url or LOGWEIR_URL"),
+        (("pipe", "--url", "nonsense"), 78, b"url: 'nonsense'"),
+    ],
+)
+def test_wrong_use_and_wrong_settings_have_their_own_exit_codes(
+    arguments: tuple[str, ...], code: int, said: bytes
+) -> None:
+    ended = run("-m", "logweir.cli", *arguments)
+    assert ended.returncode == code
+    assert said in ended.stderr
+    assert b"Traceback" not in ended.stderr
