@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
 
@@ -124,9 +125,12 @@ class _Request:
             "http_response_body_size": self._body_bytes,
             "span_kind": "server",
         }
-        route = template(self._app, self._before)
-        if route is not None:
-            fields["http_route"] = route
+        with contextlib.suppress(
+            Exception
+        ):  # an application's own routes may raise anything when asked again
+            route = template(self._app, self._before)
+            if route is not None:
+                fields["http_route"] = route
         if self._client:
             fields["client_address"] = self._client[0]
         for name, value in self._before["headers"]:

@@ -12,6 +12,7 @@ import sysconfig
 from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ MAX_VALUE_CHARACTERS: Final = 8 * 1024
 MAX_LINE_CHARACTERS: Final = 200
 
 _ERROR_ID: Final = "__logweir_error_id__"
+_OURS: Final = f"{Path(__file__).parent}/"
 _INSTALLED: Final = ("/site-packages/", "/dist-packages/")
 _STANDARD_LIBRARY: Final = tuple(
     f"{folder}/" for key in ("stdlib", "platstdlib") if (folder := sysconfig.get_paths().get(key))
@@ -132,10 +134,8 @@ def _frame(frame: FrameType, line_number: int) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def _place(filename: str) -> tuple[str, bool]:
     """A file's name below the longest import folder that holds it, and whether it is the application's."""
-    foreign = (
-        filename.startswith(("<frozen ", *_STANDARD_LIBRARY))
-        or any(folder in filename for folder in _INSTALLED)
-        or filename.endswith("/logweir/asgi.py")
+    foreign = filename.startswith(("<frozen ", _OURS, *_STANDARD_LIBRARY)) or any(
+        folder in filename for folder in _INSTALLED
     )
     folders = [folder for folder in sys.path if folder and filename.startswith(f"{folder}/")]
     return filename[len(max(folders, key=len)) + 1 :] if folders else filename, not foreign

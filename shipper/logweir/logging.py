@@ -12,7 +12,7 @@ from pythonjsonlogger.core import BaseJsonFormatter
 from logweir import levels
 from logweir.fields import EVENT_NAME, UNNAMED_EVENT
 from logweir.process import emitter
-from logweir.sender import THREAD_NAME
+from logweir.sender import THREAD_NAME, is_posting
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; all else in a record was brought by ``extra``."""
@@ -25,13 +25,13 @@ class Handler(logging.Handler):
 
     A message that is a dotted name (``order.placed``), or ``extra={"event": ...}``, names the event; any
     other becomes the `message` of a `log.record`, its unformatted form the `message_template`. All of
-    `extra` is kept. Works from ``dictConfig``; `flush` and `close` never wait. Records of the shipper's own
-    sender thread (urllib3 logs each request) are passed over, for they would make the next request.
+    `extra` is kept. Works from ``dictConfig``; `flush` and `close` never wait. Records made
+    while the shipper posts (urllib3 logs each request) are passed over, for they would make the next post.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Emit one record as an event."""
-        if record.threadName == THREAD_NAME:
+        if record.threadName == THREAD_NAME or is_posting():
             return
         try:
             parts = _read(record)

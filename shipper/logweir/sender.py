@@ -26,6 +26,13 @@ COLLECT_SECONDS: Final = 0.2
 FLUSH_POLL_SECONDS: Final = 0.005
 THREAD_NAME: Final = "logweir-sender"
 
+_this_thread: Final = threading.local()
+
+
+def is_posting() -> bool:
+    """Whether this thread is posting events just now, so that what it logs must not become events."""
+    return getattr(_this_thread, "posting", False)
+
 
 class HttpTransport:
     """Sends events to the service at `url`. Emitting never waits for it."""
@@ -160,7 +167,11 @@ class HttpTransport:
                     notices=self._notices,
                     backoff=self._backoff,
                 )
-            return self._delivery.step()
+            _this_thread.posting = True
+            try:
+                return self._delivery.step()
+            finally:
+                _this_thread.posting = False
 
     def _wait_until(self, done: Callable[[], bool], timeout_seconds: float) -> bool:
         deadline = time.monotonic() + timeout_seconds

@@ -16,8 +16,10 @@ import pytest
 import structlog
 
 import logweir
-from logweir.sender import THREAD_NAME
+from logweir.process import emitter
+from logweir.sender import THREAD_NAME, HttpTransport
 from logweir.testing import CapturingSink
+from tests.shipper.service import PlayedService
 
 
 def test_the_public_names_are_these() -> None:
@@ -130,6 +132,27 @@ def test_the_handler_passes_over_records_of_the_sender_thread(sink: CapturingSin
     record = logging.makeLogRecord({"name": "urllib3", "msg": "x", "threadName": THREAD_NAME})
     logweir.logging.Handler().handle(record)
     assert not sink.events
+
+
+def test_what_urllib3_logs_while_posting_does_not_feed_itself(service: PlayedService) -> None:
+    logweir.configure("shop", url=service.url, level="debug")
+    urllib3 = logging.getLogger("urllib3")
+    handler = logweir.logging.Handler()
+    level = urllib3.level
+    urllib3.addHandler(handler)
+    urllib3.setLevel(logging.DEBUG)
+    try:
+        logweir.emit("a.b")
+        assert logweir.close(10)
+        transport = emitter().sink
+        assert isinstance(transport, HttpTransport)
+        transport._exiting = True
+        logweir.emit("a.c")
+        assert logweir.close(10), "posting on this thread, as at exit"
+    finally:
+        urllib3.removeHandler(handler)
+        urllib3.setLevel(level)
+    assert [event["event"] for event in service.events] == ["a.b", "a.c"]
 
 
 def test_a_record_that_waited_keeps_its_time(sink: CapturingSink) -> None:
