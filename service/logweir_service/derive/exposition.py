@@ -50,36 +50,42 @@ def _head(metric: Metric, name: str, *, openmetrics: bool) -> str:
 
 
 def _values(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
-    created = openmetrics and metric.rule.type == "counter"
+    counter = openmetrics and metric.rule.type == "counter"
+    base = family(name, metric.rule.type)
     for series in metric.in_order():
-        template = series.template
-        if template is None:
-            template = series.template = f"{name}{_braces(metric, series)} "
         cell = series.cell
         value = cell[0]
+        template = series.template or _value_template(metric, name, series)
         text = repr(value) if value.__class__ is int else _number(value)
-        if created:
-            base = family(name, "counter")
-            parts.append(f"{template}{text}{_exemplar(cell[1])}\n{_created(base, metric, series)}")
-        else:
+        if not counter:
             parts.append(f"{template}{text}\n")
+            continue
+        mark = cell[1]
+        exemplar = "" if mark is None else mark[3] or _exemplar(mark)
+        parts.append(f"{template}{text}{exemplar}\n{series.beginning or _beginning(metric, base, series)}")
 
 
 def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
     counts = len(metric.rule.buckets) + 1
     for series in metric.in_order():
-        template = series.template
-        if template is None:
-            template = series.template = _histogram_template(metric, name, series)
+        template = series.template or _histogram_template(metric, name, series)
         cell = series.cell
         cumulated: list[Any] = list(accumulate(cell[:counts]))
         total = cumulated[-1]
-        if openmetrics:
-            marks = cell[counts + 1 : 2 * counts + 1]
-            cumulated = [f"{n}{_exemplar(mark)}" for n, mark in zip(cumulated, marks, strict=True)]
+        if not openmetrics:
+            parts.append(template % (*cumulated, _number(cell[counts]), total))
+            continue
+        for place in range(counts):
+            mark = cell[counts + 1 + place]
+            if mark is not None:
+                cumulated[place] = f"{cumulated[place]}{mark[3] or _exemplar(mark)}"
         parts.append(template % (*cumulated, _number(cell[counts]), total))
-        if openmetrics:
-            parts.append(_created(name, metric, series))
+        parts.append(series.beginning or _beginning(metric, name, series))
+
+
+def _value_template(metric: Metric, name: str, series: Series) -> str:
+    series.template = f"{name}{_braces(metric, series)} "
+    return series.template
 
 
 def _histogram_template(metric: Metric, name: str, series: Series) -> str:
@@ -88,11 +94,13 @@ def _histogram_template(metric: Metric, name: str, series: Series) -> str:
     braces = f"{{{labels}}}" if labels else ""
     bounds = [repr(bound) for bound in metric.rule.buckets] + ["+Inf"]
     lines = [f'{name}_bucket{{{labels}{comma}le="{bound}"}} %s\n' for bound in bounds]
-    return "".join([*lines, f"{name}_sum{braces} %s\n", f"{name}_count{braces} %s\n"])
+    series.template = "".join([*lines, f"{name}_sum{braces} %s\n", f"{name}_count{braces} %s\n"])
+    return series.template
 
 
-def _created(name: str, metric: Metric, series: Series) -> str:
-    return f"{name}_created{_braces(metric, series)} {series.created:.3f}\n"
+def _beginning(metric: Metric, name: str, series: Series) -> str:
+    series.beginning = f"{name}_created{_braces(metric, series)} {series.created:.3f}\n"
+    return series.beginning
 
 
 def _braces(metric: Metric, series: Series) -> str:
@@ -116,11 +124,13 @@ def _number(value: float) -> str:
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
-def _exemplar(mark: tuple[str, float, Any] | None) -> str:
-    if mark is None:
-        return ""
-    correlation_id, value, timestamp = mark
-    name = "trace_id" if _TRACE_ID.fullmatch(correlation_id) else "correlation_id"
+def _exemplar(mark: list[Any]) -> str:
+    correlation_id, value, seconds, _ = mark
+    name = (
+        "trace_id" if len(correlation_id) == 32 and _TRACE_ID.fullmatch(correlation_id) else "correlation_id"
+    )
     if len(name) + len(correlation_id) > _MAX_EXEMPLAR_CHARACTERS:
         return ""
-    return f' # {{{name}="{_escaped(correlation_id)}"}} {_number(value)} {timestamp.timestamp():.3f}'
+    text = correlation_id if correlation_id.isalnum() else _escaped(correlation_id)
+    mark[3] = f' # {{{name}="{text}"}} {value!r} {seconds:.3f}'
+    return str(mark[3])

@@ -76,7 +76,7 @@ def compile_take(rules: Sequence[tuple[Metric, str | None]], cache: EntryCache, 
 def _mark(cell: Cell, place: int, tick_place: int, event: Event, value: float, tick: object) -> None:
     """Keep an event as the exemplar of a bucket."""
     if event.correlation_id is not None:
-        cell[place] = (event.correlation_id, value, event.timestamp)
+        cell[place] = [event.correlation_id, value, _seconds(event.timestamp), None]
         cell[tick_place] = tick
 
 

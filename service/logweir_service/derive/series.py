@@ -6,8 +6,9 @@ A cell is the list that the hot path adds to; its shape is by the metric's type:
 - gauge: ``[value, timestamp of that value in epoch seconds]``
 - histogram with n bounds: n + 1 counts, not cumulated, the sum, n + 1 exemplars, n + 1 ticks
 
-An exemplar is None or ``(correlation id, value, timestamp)``. Its tick is the object that stood for the
-second in which it was taken; it means nothing beyond the process.
+An exemplar is None or ``[correlation id, value, timestamp in epoch seconds, its text]``; the exposition keeps
+the text there. Its tick is the object that stood for the second in which it was taken. Text and tick mean
+nothing beyond the process.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ Cell = list[Any]
 class Series:
     """One series: its label texts, when it began in epoch seconds, and its cell."""
 
-    __slots__ = ("cell", "created", "labels", "template")
+    __slots__ = ("beginning", "cell", "created", "labels", "template")
 
     def __init__(self, labels: tuple[str, ...], created: float, cell: Cell) -> None:
         self.labels = labels
         self.created = created
         self.cell = cell
         self.template: str | None = None
-        """How it is written, kept by the exposition."""
+        """How its samples are written, kept by the exposition."""
+        self.beginning: str | None = None
+        """The line that tells when it began, kept by the exposition."""
 
 
 class Budget:
