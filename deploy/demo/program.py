@@ -52,9 +52,13 @@ def service(data: Path) -> list[str]:
 
 
 def application(name: str, *options: str) -> list[str]:
-    """The command of an example service on a free port; `name` is as uvicorn wants it."""
+    """The command of an example service on a free port; `name` is as uvicorn wants it.
+
+    Idle connections stay open longer than httpx keeps them, else it would now and then use one that is just
+    being closed.
+    """
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(CHECKOUT), "--port", "0", "--no-access-log"]
-    return [*command, "--timeout-graceful-shutdown", "5", *options, name]
+    return [*command, "--timeout-keep-alive", "30", "--timeout-graceful-shutdown", "5", *options, name]
 
 
 def environment(*kept: str, **more: str) -> dict[str, str]:

@@ -153,7 +153,7 @@ def _breadcrumbs(event: Fields) -> list[Fields]:
 def _series(sample: Sample) -> str:
     """A series as it stands in /metrics, without the environment, which is the same everywhere here."""
     labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items() if key != "environment")
-    return f"{sample.name}{{{labels}}}"
+    return f"{sample.name}{{{labels}}}" if labels else sample.name
 
 
 def _row(name: str, text: str) -> str:
