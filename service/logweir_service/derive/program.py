@@ -16,7 +16,7 @@ The generated function of a counter looks like this::
         l_http_response_status_code = e.http_response_status_code
         l_service = e.service
         try:
-            if (k := l_http_response_status_code.__class__) is not str and k is not int ...:
+            if (k := l_http_response_status_code.__class__) is not int and k is not str and ...:
                 l_http_response_status_code = text_of(l_http_response_status_code)
             entry = entries[l_http_response_status_code, l_service]
         except KeyError:

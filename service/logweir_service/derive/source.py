@@ -43,18 +43,16 @@ class Source:
         used = {field for metric, _ in self._rules for field in metric.rule.used_fields}
         self._add(0, "def take(e, received, tick):")
         for field in sorted({*self.keys, *used}):
-            names = (f"l_{field} = " if field in self.keys else "") + (
-                f"f_{field} = " if field in used else ""
-            )
-            self._add(1, f"{names}e.{attribute(field)}")
+            key_name = f"l_{field} = " if field in self.keys else ""
+            used_name = f"f_{field} = " if field in used else ""
+            self._add(1, f"{key_name}{used_name}e.{attribute(field)}")
         key = f"({''.join(f'l_{field}, ' for field in self.keys)})"
         self._add(1, "try:")
         for field in self.keys:
             if field in self._guarded:
                 name = f"l_{field}"
-                self._add(
-                    2, f"if (k := {name}.__class__) is not str and k is not int and {name} is not None:"
-                )
+                odd = f"(k := {name}.__class__) is not int and k is not str and {name} is not None"
+                self._add(2, f"if {odd}:")
                 self._add(3, f"{name} = text_of({name})")
         self._add(2, f"entry = entries[{key}]")
         self._add(1, "except KeyError:", f"    entry = remember({key})")

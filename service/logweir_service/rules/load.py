@@ -139,6 +139,8 @@ def _own_files(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
     files = [path]
     if path.is_dir():
         files = sorted(file for file in path.glob("*.yaml") if not file.name.endswith("_test.yaml"))
+        if not files:
+            problems.add(Node(str(path), 1, None), "is a folder without rule files (*.yaml)")
     for file in files:
         here = Node(str(file), 1, None)
         try:

@@ -278,7 +278,7 @@ PACKS = load(["packs"])
 PACK_EVENTS = sorted({event for rule in PACKS.metrics for event in rule.events if "*" not in event})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     raw=st.lists(
         st.fixed_dictionaries(

@@ -208,14 +208,16 @@ def test_a_folder_is_read_without_its_tests(tmp_path: Path) -> None:
 
 
 def test_sources_that_are_not_there_are_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"version: 1 # \xe9")
     with pytest.raises(RulesError) as caught:
-        load(["packs/htpp", tmp_path / "no.yaml", latin])
+        load(["packs/htpp", tmp_path / "no.yaml", latin, tmp_path / "empty"])
     assert caught.value.problems == (
         "packs/htpp:1: there is no pack 'htpp' (did you mean 'http'?)",
         f"{tmp_path}/no.yaml:1: cannot be read: No such file or directory",
         f"{latin}:1: is not UTF-8",
+        f"{tmp_path}/empty:1: is a folder without rule files (*.yaml)",
     )
 
 
