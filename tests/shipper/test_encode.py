@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logweir.clean import MAX_TEXT_CHARACTERS
@@ -64,6 +64,7 @@ def test_a_free_text_becomes_the_message_of_a_log_record() -> None:
 scalars = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | st.text(max_size=50)
 
 
+@settings(deadline=None)
 @given(fields=st.dictionaries(st.sampled_from("abcde") | st.sampled_from(["token", "_x", "level"]), scalars))
 def test_the_fast_and_the_careful_way_write_the_same(fields: dict[str, Any]) -> None:
     encoder = Encoder({"service": "shop"}, clock_ns=lambda: 0)
@@ -196,6 +197,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     event=st.text() | st.from_regex(EVENT_NAME, fullmatch=True), fields=st.dictionaries(st.text(), anything)
 )

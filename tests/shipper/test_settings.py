@@ -129,6 +129,26 @@ def test_stdout_finishes_a_line_that_a_full_pipe_cut_short() -> None:
     os.close(writer)
 
 
+def test_stdout_ends_a_line_it_began_before_it_begins_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logweir.stdout.MAX_STALL_SECONDS", 0.01)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    transport = StdoutTransport(fd=writer, notices=Notices(write=lambda line: None))
+    line = b"{" + b"y" * 100_000 + b"}\n"
+    transport.put(line, "info")
+    transport.put(line, "warning")
+    assert transport.stats()["dropped"] == {"stdout": {"warning": 1}}, "the first was begun, the second not"
+    assert not transport.flush(0)
+    got = bytearray(os.read(reader, 70_000))
+    transport.put(line, "info")
+    while len(got) < 2 * len(line):
+        got += os.read(reader, 70_000)
+        transport.flush(0)
+    assert bytes(got) == line * 2
+    os.close(reader)
+    os.close(writer)
+
+
 def test_stdout_without_a_reader_drops_and_counts() -> None:
     reader, writer = os.pipe()
     os.close(reader)
