@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Final
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as fault:
         sys.stderr.write(f"logweir-ship: {fault}\n")
         return CONFIGURATION
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     emitter = Emitter(settings)
     assert isinstance(emitter.sink, HttpTransport)
     with contextlib.suppress(KeyboardInterrupt):  # what was read by then is still sent

@@ -19,7 +19,7 @@ from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
 from logweir.post import HttpPost, Post
 from logweir.tally import Tally
-from logweir.verdict import backoff_seconds
+from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
 
 DEFAULT_QUEUE_BYTES: Final = 64 * 1024 * 1024
 COLLECT_SECONDS: Final = 0.2
@@ -159,19 +159,27 @@ class HttpTransport:
     def _send(self) -> float:
         """One step of the delivery. The thread and a flush at exit take turns."""
         with self._sending:
-            if self._delivery is None:
-                self._delivery = Delivery(
-                    self._backlog,
-                    self._make_post(),
-                    tally=self._tally,
-                    notices=self._notices,
-                    backoff=self._backoff,
-                )
             _this_thread.posting = True
             try:
-                return self._delivery.step()
+                return self._step()
+            except Exception as fault:  # noqa: BLE001 - a thread that died would keep all later events unsent
+                self._notices.say(
+                    "sender", f"sending failed, and is tried again: {type(fault).__name__}: {fault}"
+                )
+                return MAX_DELAY_SECONDS
             finally:
                 _this_thread.posting = False
+
+    def _step(self) -> float:
+        if self._delivery is None:
+            self._delivery = Delivery(
+                self._backlog,
+                self._make_post(),
+                tally=self._tally,
+                notices=self._notices,
+                backoff=self._backoff,
+            )
+        return self._delivery.step()
 
     def _wait_until(self, done: Callable[[], bool], timeout_seconds: float) -> bool:
         deadline = time.monotonic() + timeout_seconds

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from logweir.notices import Notices
+from logweir.post import HttpPost
 from logweir.sender import HttpTransport
 from tests.shipper.service import Fault, PlayedService
 
@@ -257,6 +258,23 @@ def test_an_event_made_inside_put_on_the_same_thread_follows(service: PlayedServ
     sender.put(line(0), "info")
     assert sender.flush(10)
     assert numbers(service) == [0, 1]
+
+
+def test_a_fault_of_the_sender_itself_is_said_and_does_not_end_it(service: PlayedService) -> None:
+    faults = [MemoryError("none left")]
+    said: list[bytes] = []
+
+    def make_post() -> HttpPost:
+        if faults:
+            raise faults.pop()
+        return HttpPost(service.url, token=None)
+
+    sender = HttpTransport(service.url, make_post=make_post, notices=Notices(write=said.append))
+    sender.put(line(0), "info")
+    wait_for(lambda: bool(said))
+    assert sender.flush(10)
+    assert numbers(service) == [0]
+    assert b"MemoryError: none left" in said[0]
 
 
 def test_a_backlog_is_sent_in_growing_batches(service: PlayedService) -> None:

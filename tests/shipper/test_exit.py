@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -65,6 +67,21 @@ plain text
     assert (text["event"], text["message"], text["service"]) == ("log.record", "plain text", "shop")
     assert array["message"] == "[1,2]"
     assert (unnamed["event"], unnamed["level"]) == ("log.record", "info")
+
+
+def test_pipe_sends_what_it_has_read_when_it_is_told_to_end(service: PlayedService) -> None:
+    command = [sys.executable, "-m", "logweir.cli", "pipe", "--service", "shop", "--url", service.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"one\ntwo\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 20
+        while len(service.events) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert [event["message"] for event in service.events] == ["one", "two"]
+    assert len(service.closed) == 1
 
 
 @pytest.mark.parametrize(
