@@ -32,10 +32,10 @@ async def _show(tally: Tally, *, seconds: float) -> None:
     terminal = sys.stdout.isatty()
     began = time.monotonic()
     while True:
-        await asyncio.sleep(0.1 if terminal else PLAIN_SECONDS)
         passed = time.monotonic() - began
         if terminal:
             full = int(BAR_WIDTH * min(passed / seconds, 1)) if seconds else BAR_WIDTH
             print(f"\r\x1b[K[{'#' * full:{BAR_WIDTH}}] {tally}", end="", flush=True)
         else:
             print(f"  {passed:3.0f} s  {tally}", flush=True)
+        await asyncio.sleep(0.1 if terminal else PLAIN_SECONDS)
