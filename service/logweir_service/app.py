@@ -20,13 +20,13 @@ from .access import ingest_tokens, read_tokens
 from .decode import Decoder
 from .derive import Derivation
 from .errors import ConfigurationError
-from .expose import Readable, reading_routes
+from .expose import Readable, reading_routes, refuse_alike
 from .find import ActiveIndex, Stories
 from .ingest import IngestDoor
 from .journal import DataFolder, Journal, Recovery
 from .limits import Limits
 from .pipeline import Pipeline
-from .promote import Cursor, Selection, Sender, Worker
+from .promote import Cursor, Defaults, Selection, Sender, Worker
 from .rules import RuleSet, load
 from .settings import Settings
 from .telemetry import Telemetry
@@ -52,6 +52,8 @@ class Service:
     pipeline: Pipeline
     promotion: Worker
     stories: Stories
+    holds_errors: bool
+    """Errors wait in the journal, because the DSN they should go to cannot be used."""
     stopping: bool = False
 
     def why_not_ready(self) -> str | None:
@@ -73,7 +75,7 @@ def compose(settings: Settings) -> Service:
     rules = load(sources, pack_labels=pack_labels or None)
     derivation = Derivation(rules, metric_prefix=settings.metric_prefix)
     selection = Selection(rules.promote)
-    sender = _sender(settings)
+    sender, holds_errors = _sender(settings)
     folder = DataFolder(settings.data)
     journal = Journal(folder)
     index = ActiveIndex()
@@ -84,6 +86,7 @@ def compose(settings: Settings) -> Service:
         selection=selection,
         cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier),
         sender=sender,
+        defaults=Defaults(environment=settings.environment or None, release=settings.release or None),
     )
     pipeline = Pipeline(
         journal=journal,
@@ -94,20 +97,20 @@ def compose(settings: Settings) -> Service:
         telemetry=Telemetry(),
         limits=limits,
     )
-    service = Service(settings, rules, pipeline, promotion, stories)
+    service = Service(settings, rules, pipeline, promotion, stories, holds_errors)
     _watch(service)
     return service
 
 
-def _sender(settings: Settings) -> Sender | None:
-    """Where errors go; a DSN that cannot be used is told in one line, and the service goes on without."""
+def _sender(settings: Settings) -> tuple[Sender | None, bool]:
+    """Where errors go, and whether they wait because the DSN cannot be used; the service goes on without."""
     if not settings.sentry_dsn or not settings.sentry_enabled:
-        return None
+        return None, False
     try:
-        return Sender(settings.sentry_dsn)
+        return Sender(settings.sentry_dsn), False
     except ConfigurationError as error:
-        _log.error("errors are not promoted: %s", error)
-        return None
+        _log.error("errors are not promoted, they wait in the journal: %s", error)
+        return None, True
 
 
 def _fields(rules: RuleSet) -> frozenset[str]:
@@ -131,6 +134,7 @@ def http(service: Service) -> FastAPI:
         metrics_enabled=settings.metrics_enabled,
     )
     app.include_router(reading_routes(readable, read_tokens(settings.read_tokens)))
+    refuse_alike(app)
     return app
 
 
@@ -144,14 +148,15 @@ async def running(service: Service) -> AsyncIterator[None]:
         recovery = await loop.run_in_executor(None, pipeline.recover)
         _tell(service, recovery)
         committing = asyncio.create_task(pipeline.run())
-        service.promotion.start()
+        if not service.holds_errors:
+            service.promotion.start()
         yield
     finally:
         service.stopping = True
         pipeline.drain()
         if committing is not None:
             await committing
-        await loop.run_in_executor(None, service.promotion.stop, _PROMOTION_STOP_SECONDS)
+            await loop.run_in_executor(None, service.promotion.stop, _PROMOTION_STOP_SECONDS)
         pipeline.close()
 
 
@@ -179,6 +184,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
     )
@@ -272,6 +278,12 @@ def _watch(service: Service) -> None:
     )
     telemetry.watch_counts(
         "logweir_promote_retries", "Attempts that Sentry did not take.", (), lambda: {(): report().retries}
+    )
+    telemetry.watch_counts(
+        "logweir_promote_repeats",
+        "Errors not sent because the same exception object was sent before.",
+        (),
+        lambda: {(): report().repeats},
     )
     telemetry.watch("logweir_promote_waiting", "Errors known to wait for Sentry.", lambda: report().waiting)
     telemetry.watch(

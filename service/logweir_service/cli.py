@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 import msgspec
 import urllib3
 
-from .errors import LookUpFailed, OperatorError
+from .errors import LookUpFailed, OperatorError, RulesError
 from .find import Stories, render_story
 from .journal import DataFolder, JournalReader
 from .promote import dry_run, envelope_text
 from .rules import load
-from .settings import read_settings
+from .settings import read_settings, refuse_open_doors
 
 USAGE = 64
 NOTHING_FOUND = FAILED = 1
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("correlation_id", metavar="ID")
     command.add_argument("--data", metavar="FOLDER", help="LOGWEIR_DATA, else ./data")
     command.add_argument("--url", help="ask a running service instead of the folder")
-    command.add_argument("--token", help="a read token for --url")
+    command.add_argument("--token", help="a read token for --url, else LOGWEIR_READ_TOKEN")
     command.add_argument("--json", action="store_true", help="the events as they are stored, one per line")
     command.set_defaults(run=_grep)
 
@@ -86,13 +86,15 @@ def _serve(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    serve(read_settings(listen=options.listen, data=options.data, rules=options.rules))
+    settings = read_settings(listen=options.listen, data=options.data, rules=options.rules)
+    refuse_open_doors(settings)
+    serve(settings)
     return 0
 
 
 def _grep(options: argparse.Namespace) -> int:
     if options.url:
-        lines = _ask(options.url, options.token, options.correlation_id)
+        lines = _ask(options.url, options.token or read_settings().read_token, options.correlation_id)
     else:
         folder = DataFolder(read_settings(data=options.data).data)
         stories = Stories(JournalReader(folder.journal, folder.identify()))
@@ -115,7 +117,7 @@ class _Answer(msgspec.Struct):
     truncated: bool
 
 
-def _ask(url: str, token: str | None, correlation_id: str) -> list[bytes]:
+def _ask(url: str, token: str, correlation_id: str) -> list[bytes]:
     """The stored lines, from a running service."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     place = f"{url.rstrip('/')}/v1/events"
@@ -139,8 +141,12 @@ def _ask(url: str, token: str | None, correlation_id: str) -> list[bytes]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    rules = load(options.rules)
-    print(f"{len(rules.metrics)} metrics and {len(rules.promote)} promotions are well-formed")
+    try:
+        rules = load(options.rules)
+    except RulesError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    print(f"well-formed: {len(rules.metrics)} metrics, {len(rules.promote)} rules for promotion")
     return 0
 
 

@@ -38,7 +38,7 @@ class Delivery:
     """A body as the ingest door hands it on."""
 
     body: bytes
-    """NDJSON, decompressed."""
+    """NDJSON, decompressed; its last line ends like the others, so that a retry has the same checksum."""
     stream: str | None = None
     seq: int | None = None
     """The number of its first event, where it belongs to a stream."""

@@ -31,12 +31,20 @@ class Settings(BaseSettings):
     """``TOKEN=SERVICES,TOKEN=SERVICES``: who may send, and for which services."""
     read_tokens: str = Field("", validation_alias="LOGWEIR_READ_TOKENS")
     """Tokens that may search and scrape, with commas between them."""
+    read_token: str = Field("", validation_alias="LOGWEIR_READ_TOKEN")
+    """The read token that ``logweir grep --url`` sends."""
     metrics_enabled: bool = Field(True, validation_alias=AliasChoices("ENABLE_METRICS", "ENABLE_PROMETHEUS"))
     """Whether ``/metrics`` is served."""
     sentry_enabled: bool = Field(True, validation_alias="ENABLE_SENTRY")
     """Whether errors are promoted."""
     sentry_dsn: str = Field("", validation_alias="SENTRY_DSN")
     """Where errors are promoted to; empty for nowhere."""
+    environment: str = Field("", validation_alias=AliasChoices("SENTRY_ENVIRONMENT", "ENVIRONMENT"))
+    """The environment of promoted events that name none."""
+    release: str = Field(
+        "", validation_alias=AliasChoices("SENTRY_RELEASE", "RELEASE_VERSION", "APP_VERSION")
+    )
+    """The release of promoted events that name none."""
 
     @field_validator("listen")
     @classmethod
@@ -81,9 +89,17 @@ def read_settings(
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationError(f"settings cannot be used: {faults}") from None
+    return settings
+
+
+def refuse_open_doors(settings: Settings) -> None:
+    """Refuse to serve other machines without tokens.
+
+    Raises:
+        ConfigurationError: saying which to set.
+    """
     if not settings.is_loopback and not (settings.ingest_tokens and settings.read_tokens):
         raise ConfigurationError(
             f"{settings.listen} can be reached from other machines: set LOGWEIR_INGEST_TOKENS and "
             "LOGWEIR_READ_TOKENS, or listen on 127.0.0.1"
         )
-    return settings

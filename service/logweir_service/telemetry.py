@@ -12,12 +12,14 @@ from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import metrics as prometheus_metrics
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition
 from prometheus_client.process_collector import ProcessCollector
 
 _generate_openmetrics: Callable[[CollectorRegistry], bytes] = exposition.generate_latest
+_without_created_series: Callable[[], None] = prometheus_metrics.disable_created_metrics
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -25,6 +27,7 @@ class Telemetry:
     """What the service counts of itself; restarts at 0 with the process."""
 
     def __init__(self) -> None:
+        _without_created_series()
         self.registry = CollectorRegistry()
         if sys.platform == "linux":
             ProcessCollector(namespace="logweir", registry=self.registry)

@@ -191,3 +191,5 @@ def test_malformed_dsn_is_one_line_and_the_service_runs_without_sentry(tmp_path)
     with LiveService(tmp_path / "data", environment={"SENTRY_DSN": "not a dsn"}) as live:
         assert live.get("/ready").status == 200
         assert sum("errors are not promoted" in text for text in live.log) == 1
+        assert not (tmp_path / "data" / "checkpoints" / "promote.cursor").exists()
+        assert live.stop() == 0

@@ -113,7 +113,7 @@ def test_check_names_file_and_line_of_every_problem(capsys, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("version: 1\nmetrics:\n  - {name: Bad-Name, type: counter, event: x}\n  - {nam: a}\n")
     code, _, err = run(capsys, "check", path)
-    assert code == 78
+    assert code == 1
     assert f"{path}:3" in err
     assert f"{path}:4" in err
 

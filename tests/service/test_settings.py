@@ -4,7 +4,7 @@ import pytest
 
 from logweir_service.access import EVERY_SERVICE, ingest_tokens, read_tokens
 from logweir_service.errors import ConfigurationError
-from logweir_service.settings import read_settings
+from logweir_service.settings import read_settings, refuse_open_doors
 
 
 @pytest.fixture(autouse=True)
@@ -36,18 +36,18 @@ def test_old_name_of_a_switch_is_taken_too(monkeypatch):
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "localhost:1", "[::1]:1", "127.9.9.9:1"])
 def test_loopback_needs_no_tokens(listen):
-    assert read_settings(listen=listen).is_loopback
+    refuse_open_doors(read_settings(listen=listen))
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:1", "192.0.2.1:1", "[::]:1", "logs.example:1"])
 def test_beyond_loopback_both_kinds_of_token_are_required(monkeypatch, listen):
     with pytest.raises(ConfigurationError, match="LOGWEIR_READ_TOKENS"):
-        read_settings(listen=listen)
+        refuse_open_doors(read_settings(listen=listen))
     monkeypatch.setenv("LOGWEIR_INGEST_TOKENS", "not-a-secret=*")
     with pytest.raises(ConfigurationError, match="LOGWEIR_READ_TOKENS"):
-        read_settings(listen=listen)
+        refuse_open_doors(read_settings(listen=listen))
     monkeypatch.setenv("LOGWEIR_READ_TOKENS", "not-a-secret")
-    assert read_settings(listen=listen).listen == listen
+    refuse_open_doors(read_settings(listen=listen))
 
 
 @pytest.mark.parametrize("listen", ["7171", ":7171", "host:", "host:seven", "host:70000"])

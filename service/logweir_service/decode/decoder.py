@@ -70,7 +70,7 @@ class Decoder:
 
     def _canonical(self, body: bytes, received: float) -> list[Event] | None:
         """The events of a body in which nothing needs a second look, else None."""
-        if _RESERVED_KEY.search(body) or _escapes_underscore(body) or not _utf8(body):
+        if body[:1] != b"{" or _RESERVED_KEY.search(body) or _has_escapes(body) or not _utf8(body):
             return None
         try:
             events: list[Event] = self._json.decode_lines(body)
@@ -172,8 +172,12 @@ def lines_of_array(body: bytes) -> bytes:
         raise Refusal(400, "invalid_json", f"the body is not JSON: {error}") from None
 
 
-def _escapes_underscore(body: bytes) -> bool:
-    return b"\\" in body and b"\\u005" in body  # a search for one byte is nearly free
+def _has_escapes(body: bytes) -> bool:
+    """Whether a key or an id may be spelled with escapes, or a line end with white space.
+
+    The search for one byte is nearly free, that for several is made only where it finds something.
+    """
+    return b"\r" in body or (b"\\" in body and b"\\u00" in body)
 
 
 def _utf8(body: bytes) -> bool:

@@ -70,10 +70,9 @@ class LineJudge:
             _require(kept, name, grammar)
         if _require(kept, "level", None) not in fields.LEVELS:
             raise Refused("invalid_field", f"level must be one of {', '.join(fields.LEVELS)}", field="level")
-        if "correlation_id" in kept and bytes(kept["correlation_id"]) != b"null":
-            _require(kept, "correlation_id", fields.CORRELATION_ID)
+        spelled = "correlation_id" in kept and _spell_plainly(kept)
         stripped, dated = len(kept) != len(members), _date(kept, received)
-        stored = _object(kept) if stripped or dated else line
+        stored = _object(kept) if stripped or dated or spelled else line
         return Accepted(stored, self.event(stored))
 
     def event(self, line: bytes) -> Event:
@@ -146,6 +145,17 @@ def _require(members: dict[str, msgspec.Raw], name: str, grammar: Any) -> str:
     if grammar is not None and not grammar.fullmatch(value):
         raise Refused("invalid_field", f"{name} must match {grammar.pattern}", field=name)
     return value
+
+
+def _spell_plainly(members: dict[str, msgspec.Raw]) -> bool:
+    """Rid the correlation id of escapes, so that a search for its bytes finds it."""
+    if bytes(members["correlation_id"]) == b"null":
+        return False
+    plain = f'"{_require(members, "correlation_id", fields.CORRELATION_ID)}"'.encode()
+    if bytes(members["correlation_id"]) == plain:
+        return False
+    members["correlation_id"] = msgspec.Raw(plain)
+    return True
 
 
 def _date(members: dict[str, msgspec.Raw], received: float) -> bool:

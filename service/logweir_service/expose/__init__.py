@@ -1,5 +1,5 @@
 """What is read over HTTP: metrics, search, health, limits."""
 
-from .routes import Readable, reading_routes
+from .routes import Readable, reading_routes, refuse_alike
 
-__all__ = ["Readable", "reading_routes"]
+__all__ = ["Readable", "reading_routes", "refuse_alike"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from logweir_service.access import Tokens
+from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
 from logweir_service.limits import Limits
 
@@ -39,7 +43,8 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
 
     def reader(authorization: Annotated[str | None, Header()] = None) -> None:
         if tokens.grant(authorization) is None:
-            raise HTTPException(401, "send Authorization: Bearer TOKEN with one of LOGWEIR_READ_TOKENS")
+            message = "send Authorization: Bearer TOKEN with one of LOGWEIR_READ_TOKENS"
+            raise Refusal(401, "unauthorized", message)
 
     routes = APIRouter()
     only_readers = [Depends(reader)]
@@ -47,7 +52,7 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
     @routes.get("/metrics", dependencies=only_readers)
     async def metrics(accept: Annotated[str, Header()] = "") -> Response:
         if not readable.metrics_enabled:
-            raise HTTPException(404, "metrics are switched off by ENABLE_METRICS=false")
+            raise Refusal(404, "metrics_off", "metrics are switched off by ENABLE_METRICS=false")
         openmetrics = OPENMETRICS in accept
         return Response(
             readable.expose(openmetrics=openmetrics),
@@ -84,3 +89,26 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
         return {"status": "not_ready", "message": reason}
 
     return routes
+
+
+def refuse_alike(app: FastAPI) -> None:
+    """Let every refusal of the application read ``{"error":code,"message":...}``."""
+
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, refusal: Refusal) -> Response:
+        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+        return _refusal(refusal.status, refusal.code, refusal.message, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+        return _refusal(400, "invalid_request", faults)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(_: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+        return _refusal(error.status_code, code, error.detail, error.headers)
+
+
+def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": code, "message": message}, status, headers)

@@ -12,7 +12,7 @@ from logweir.fields import RESERVED
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "1;31"}
 
 _MAX_FRAMES = 6
-_SUMMED_UP = frozenset({"cache_operation", "cache_name", "cache_result", "peer_service"})
+_SUMMED_UP = frozenset({"cache_operation", "cache_name", "cache_result", "peer_service", "server_address"})
 
 
 def render_story(events: Sequence[Mapping[str, Any]], *, colour: bool = False) -> Iterator[str]:

@@ -76,7 +76,7 @@ class IngestDoor:
             body = lines_of_array(body)
         if not body.strip():
             raise Refusal(400, "empty_body", "the body holds no events")
-        return Delivery(body, stream, seq, grant)
+        return Delivery(body if body.endswith(b"\n") else body + b"\n", stream, seq, grant)
 
 
 def _identity(headers: dict[bytes, bytes]) -> tuple[str | None, int | None]:
@@ -134,6 +134,8 @@ async def _answer(
 ) -> None:
     body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     if retry_after is not None:
         seconds = max(1, round(retry_after * random.uniform(0.75, 1.5)))  # noqa: S311 - spreads retries
         headers.append((b"retry-after", b"%d" % seconds))

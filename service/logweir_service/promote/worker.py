@@ -114,10 +114,11 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Ask the thread to save the cursor and end; False where a slow server still holds it."""
+        """Ask the thread to save the cursor and end, if it runs; False where a slow server holds it."""
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     def report(self) -> Report:

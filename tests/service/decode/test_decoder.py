@@ -173,6 +173,18 @@ def test_keys_that_a_shipper_may_bring_are_kept():
     assert json.loads(batch.lines)["_encode_error"] == "x"
 
 
+def test_correlation_id_spelled_with_escapes_is_stored_plainly_so_that_a_search_finds_it():
+    batch = decode(line(correlation_id="abc").replace(b'"abc"', b'"a\\u0062c"'))
+    assert b'"correlation_id":"abc"' in batch.lines
+    assert batch.events[0].correlation_id == "abc"
+
+
+def test_white_space_around_a_line_is_not_stored_whatever_its_neighbours_are():
+    lone, beside = decode(b" " + line() + b" \r\n"), decode(line() + b"\n " + line() + b"\r\nbad\n")
+    assert lone.lines == line() + b"\n"
+    assert beside.lines == (line() + b"\n") * 2
+
+
 def test_control_lines_take_numbers_and_store_nothing():
     batch = decode(b"\n".join([line(n=1), b'{"_lost":{"count":20}}', line(n=2), b'{"_closed":{}}']))
     assert batch.lines == line(n=1) + b"\n" + line(n=2) + b"\n"

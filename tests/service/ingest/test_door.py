@@ -188,6 +188,33 @@ def test_same_body_again_is_answered_as_duplicate(tmp_path):
     assert counts(again) == (0, 3, 0, 4)
 
 
+def test_retry_without_the_last_newline_is_the_same_body(tmp_path):
+    first, again = post(tmp_path, (line() + b"\n", stream(1)), (line(), stream(1)))
+    assert counts(first) == (1, 0, 0, 2)
+    assert counts(again) == (0, 1, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/metrics", 401, "unauthorized"),
+        ("/v1/events", 400, "invalid_request"),
+        ("/v1/events?correlation_id=x&limit=1001", 400, "invalid_request"),
+        ("/absent", 404, "not_found"),
+    ],
+)
+def test_reading_side_refuses_in_the_same_words(tmp_path, path, status, code):
+    async def run():
+        tokens = {"LOGWEIR_READ_TOKENS": "not-a-secret"} if status == 401 else {}
+        async with client(tmp_path, **tokens) as http_client:
+            return await http_client.get(path)
+
+    answer = asyncio.run(run())
+    assert (answer.status_code, answer.json()["error"]) == (status, code)
+    assert answer.json()["message"]
+    assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
+
+
 def test_overlap_is_skipped_and_the_rest_stored(tmp_path):
     lines = [line(n=n) + b"\n" for n in range(6)]
     _, cut_anew = post(tmp_path, (b"".join(lines[:4]), stream(1)), (b"".join(lines[2:6]), stream(3)))
