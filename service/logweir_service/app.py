@@ -90,7 +90,7 @@ def compose(settings: Settings) -> Service:
     )
     pipeline = Pipeline(
         journal=journal,
-        decoder=Decoder(_fields(rules) | selection.fields, limits),
+        decoder=Decoder(rules.fields | selection.fields, limits),
         derivation=derivation,
         index=index,
         promoter=promotion,
@@ -111,11 +111,6 @@ def _sender(settings: Settings) -> tuple[Sender | None, bool]:
     except ConfigurationError as error:
         _log.error("errors are not promoted, they wait in the journal: %s", error)
         return None, True
-
-
-def _fields(rules: RuleSet) -> frozenset[str]:
-    """The event fields that metrics read; what is only shown to Sentry is read from the journal."""
-    return frozenset().union(*(metric.fields for metric in rules.metrics))
 
 
 def http(service: Service) -> FastAPI:

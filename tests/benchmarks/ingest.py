@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from tests.benchmarks.derive import mixed
+from tests.benchmarks.corpus import mixed
 from tests.end_to_end.live import LiveService
 
 CONNECTIONS = 4
@@ -40,9 +40,7 @@ def main() -> None:
     rounds = 3 if quick else 7
     total = 100_000 if quick else 400_000
     print(f"Server CPU per event, and rate; {CONNECTIONS} connections, medians of {rounds} rounds")
-    print(
-        f"{'batch':>6}  {'logweir':>12}  {'plain':>12}  {'ratio':>6}  {'logweir':>12}  {'plain':>12}"
-    )
+    print(f"{'batch':>6}  {'logweir':>12}  {'plain':>12}  {'ratio':>6}  {'logweir':>12}  {'plain':>12}")
     for batch in (1000, 100):
         bodies = _bodies(batch)
         with (

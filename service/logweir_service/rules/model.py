@@ -164,6 +164,5 @@ class RuleSet:
 
     @property
     def fields(self) -> frozenset[str]:
-        """Every event field that any rule reads."""
-        rules: tuple[MetricRule | PromoteRule, ...] = (*self.metrics, *self.promote)
-        return frozenset().union(*(rule.fields for rule in rules))
+        """Every event field that metrics are made of; what promotion shows is read from the journal."""
+        return frozenset().union(*(metric.fields for metric in self.metrics))
