@@ -20,7 +20,7 @@ STOP_SECONDS: Final = 12.0
 """More than the service needs to drain; what is not gone by then is killed."""
 
 _RUNNING: Final = re.compile(r"(?:listening|running) on (http://\S+)")
-_PASSED_ON: Final = frozenset("PATH HOME LANG LC_ALL TZ TMPDIR SSL_CERT_FILE".split())
+_PASSED_ON: Final = frozenset("PATH PYTHONPATH HOME LANG LC_ALL TZ TMPDIR SSL_CERT_FILE".split())
 
 
 class ProgramFailed(Exception):

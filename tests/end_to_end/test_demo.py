@@ -101,9 +101,8 @@ def test_part_that_cannot_start_is_named_with_what_it_said(tmp_path: Path) -> No
     with demo(tmp_path, "--once", LOGWEIR_RULES="/nowhere") as process:
         _, errors = process.communicate(timeout=90)
     assert process.returncode == 1
-    assert errors.startswith(
-        "demo: the ingest service did not start; the last it said:\n    logweir: /nowhere"
-    )
+    assert errors.startswith("demo: the ingest service did not start; the last it said:\n")
+    assert "/nowhere" in errors
     assert "Traceback" not in errors
 
 
