@@ -72,12 +72,15 @@ class Findings:
 
 async def find(places: Places, *, requests: int, correlation_id: str) -> Findings:
     """Wait until the service has what the shippers emitted, and look at everything there is."""
-    emitted, dropped, samples = await _settled(places)
+    emitted, dropped = await _settled(places)
     grep = [*_logweir(), "grep", correlation_id, "--url", places.service]
     lines = await output_of([*grep, "--json"], environment())
     rehearse = [*_logweir(), "promote", "--dry-run", "-"]
     rehearsed = await output_of(rehearse, environment("LOGWEIR_RULES"), given=lines)
     sentry_events = _documents(rehearsed.decode())
+    sent_as = await _sent_as(places.data, correlation_id) if os.environ.get("SENTRY_DSN") else None
+    async with _client() as client:
+        samples = await _scrape(client, places.service)
     return Findings(
         requests=requests,
         emitted=emitted,
@@ -87,31 +90,40 @@ async def find(places: Places, *, requests: int, correlation_id: str) -> Finding
         grep=grep,
         story=[json.loads(line) for line in lines.splitlines()],
         sentry_event=next((event for event in sentry_events if "exception" in event), None),
-        sent_as=await _sent_as(places.data, correlation_id) if os.environ.get("SENTRY_DSN") else None,
+        sent_as=sent_as,
     )
 
 
-async def _settled(places: Places) -> tuple[dict[str, int], dict[str, Any], list[Sample]]:
-    """What the shippers say, and the service's metrics, once both agree or the time is over."""
+async def _settled(places: Places) -> tuple[dict[str, int], dict[str, Any]]:
+    """What the shippers say they emitted and dropped, once the service agrees or the time is over."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with _client() as client:
         while True:
             said = {
                 name: (await client.get(f"{url}/health")).json()["events"]
                 for name, url in (("shop", places.shop), ("payments", places.payments))
             }
             emitted = {name: events["emitted"] for name, events in said.items()}
-            text = (await client.get(f"{places.service}/metrics")).text
-            samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
+            samples = await _scrape(client, places.service)
             accepted = sum(each.value for each in samples if each.name == "logweir_events_accepted_total")
             if accepted == sum(emitted.values()) or time.monotonic() > deadline:
-                dropped = {name: events["dropped"] for name, events in said.items() if events["dropped"]}
-                return emitted, dropped, samples
+                return emitted, {
+                    name: events["dropped"] for name, events in said.items() if events["dropped"]
+                }
             await asyncio.sleep(0.1)
 
 
+async def _scrape(client: httpx.AsyncClient, url: str) -> list[Sample]:
+    text = (await client.get(f"{url}/metrics")).text
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, timeout=10)
+
+
 async def _sent_as(data: Path, correlation_id: str) -> str | None:
-    """The Sentry id of the story's exception, once promotion has settled it."""
+    """The Sentry id of the story's exception, once promotion has settled it: sent it, or given it up."""
     folder = DataFolder(data)
     journal = folder.identify()
     stories = Stories(JournalReader(folder.journal, journal))

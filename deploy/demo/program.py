@@ -8,7 +8,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -88,8 +88,8 @@ async def running(name: str, command: Sequence[str], environ: Mapping[str, str])
     listening = asyncio.Event()
     reading = asyncio.create_task(_read(program, listening))
     try:
-        async with asyncio.timeout(START_SECONDS):
-            await listening.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(listening.wait(), START_SECONDS)
         if not program.url:
             raise ProgramFailed(program, "did not start")
         yield program
