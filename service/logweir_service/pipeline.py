@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .access import EVERY_SERVICE, Grant
-from .decode import Batch, Decoder, Rejection
+from .decode import Batch, Decoder, Rejection, correlation_ids
 from .derive import Derivation
 from .errors import LogweirError, Refusal, StorageBroken
 from .event import Event
@@ -233,7 +233,7 @@ class Pipeline:
             if each.lsn:
                 self.derivation.apply(events, group.received)
                 offset = places[each.lsn - group.first_lsn]
-                self.index.note(group.segment_first_lsn, offset, (event.correlation_id for event in events))
+                self.index.note(group.segment_first_lsn, offset, each.fresh.correlation_ids)
                 self.promoter.committed(each.lsn, events)
             self._count(each)
             _answer(each.waiting, each.receipt)
@@ -268,7 +268,7 @@ class Pipeline:
     def _replay(self, located: Located, segment_first_lsn: int) -> None:
         events = self.decoder.stored(located.lines)
         self.derivation.apply(events, located.commit.received)
-        self.index.note(segment_first_lsn, located.offset, (event.correlation_id for event in events))
+        self.index.note(segment_first_lsn, located.offset, correlation_ids(events))
 
 
 def _check_grant(grant: Grant, events: Sequence[Event]) -> None:

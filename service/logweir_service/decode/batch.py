@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import cast
 
 from logweir_service.event import Event
+
+_correlation_id = attrgetter("correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Batch:
     events: Sequence[Event]
     """The accepted events, one per line."""
     span: int
+    correlation_ids: Set[str]
+    """Of the accepted events, each once."""
     numbers: Sequence[int] | None = None
     """The number of each accepted event, from 0, or None where they are simply 0, 1, 2, ..."""
     rejections: Sequence[Rejection] = ()
@@ -67,10 +73,18 @@ class Batch:
             self,
             lines=self.lines.split(b"\n", skipped)[skipped],
             events=self.events[skipped:],
+            correlation_ids=correlation_ids(self.events[skipped:]),
             numbers=numbers[skipped:],
             rejections=[rejection for rejection in self.rejections if rejection.number >= known],
             lost=[rest for lost in self.lost if (rest := _unknown_part(lost, known)).count > 0],
         )
+
+
+def correlation_ids(events: Iterable[Event]) -> set[str]:
+    """The ids of the events, each once."""
+    ids: set[str | None] = {*map(_correlation_id, events)}
+    ids.discard(None)
+    return cast("set[str]", ids)
 
 
 def _unknown_part(lost: Lost, known: int) -> Lost:

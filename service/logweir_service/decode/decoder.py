@@ -19,7 +19,7 @@ from logweir_service.errors import Refusal
 from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
 
-from .batch import Batch, Lost, Rejection
+from .batch import Batch, Lost, Rejection, correlation_ids
 from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Control, LineJudge, Refused
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
@@ -35,7 +35,6 @@ _ID_CHARACTERS = bytes(code for code in range(128) if fields.CORRELATION_ID.full
 _events = attrgetter("event")
 _services = attrgetter("service")
 _timestamps = attrgetter("timestamp")
-_correlation_ids = attrgetter("correlation_id")
 
 
 class Decoder:
@@ -56,10 +55,9 @@ class Decoder:
         """
         if body[-1:] != b"\n":
             body += b"\n"
-        events = self._canonical(body, received)
-        if events is not None:
-            return Batch(lines=body, events=events, span=len(events))
-        return self._line_by_line(body, received=received, numbered=numbered)
+        return self._canonical(body, received) or self._line_by_line(
+            body, received=received, numbered=numbered
+        )
 
     def stored(self, lines: bytes) -> list[Event]:
         """Decode lines that the journal holds, which were judged when they were accepted."""
@@ -68,8 +66,8 @@ class Decoder:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return [self._judge.event(line) for line in lines.split(b"\n")[:-1]]
 
-    def _canonical(self, body: bytes, received: float) -> list[Event] | None:
-        """The events of a body in which nothing needs a second look, else None."""
+    def _canonical(self, body: bytes, received: float) -> Batch | None:
+        """The batch of a body in which nothing needs a second look, else None."""
         if body[:1] != b"{" or _RESERVED_KEY.search(body) or _has_escapes(body) or not _utf8(body):
             return None
         try:
@@ -81,8 +79,15 @@ class Decoder:
             )
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
             return None  # TypeError: a timestamp without an offset compares with none that has one
-        if well_timed and self._well_shaped(body, len(events)) and self._well_named(events):
-            return events if len(events) <= self._limits.max_events else None
+        ids = correlation_ids(events)
+        if (
+            well_timed
+            and len(events) <= self._limits.max_events
+            and self._well_shaped(body, len(events))
+            and _well_named(events)
+            and _well_formed(ids)
+        ):
+            return Batch(lines=body, events=events, span=len(events), correlation_ids=ids)
         return None
 
     def _well_shaped(self, body: bytes, count: int) -> bool:
@@ -101,22 +106,6 @@ class Decoder:
         return _lines_within(brackets, 2 * deepest) or all(
             shape.count(b"{") + shape.count(b"[") <= deepest for shape in {*brackets.split(b"\n")}
         )
-
-    def _well_named(self, events: list[Event]) -> bool:
-        """Whether event names, services and correlation ids match their grammar."""
-        for names, grammar in (
-            ({*map(_events, events)}, fields.EVENT_NAME),
-            ({*map(_services, events)}, fields.SERVICE_NAME),
-        ):
-            for name in names:
-                if not grammar.fullmatch(name):
-                    return False
-        ids = {*map(_correlation_ids, events)}
-        ids.discard(None)
-        if not ids:
-            return True
-        strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
-        return not strange and "" not in ids and max(map(len, ids)) <= fields.MAX_CORRELATION_ID
 
     def _line_by_line(self, body: bytes, *, received: float, numbered: bool) -> Batch:
         if (count := body.count(b"\n")) > self._limits.max_events:
@@ -154,7 +143,7 @@ class Decoder:
             numbers.append(number)
             number += 1
         stored = b"".join(line + b"\n" for line in lines)
-        return Batch(stored, events, number, numbers, rejections, lost, closed)
+        return Batch(stored, events, number, correlation_ids(events), numbers, rejections, lost, closed)
 
 
 def lines_of_array(body: bytes) -> bytes:
@@ -170,6 +159,21 @@ def lines_of_array(body: bytes) -> bytes:
         return b"\n".join(msgspec.json.format(line, indent=-1) if b"\n" in line else line for line in lines)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Refusal(400, "invalid_json", f"the body is not JSON: {error}") from None
+
+
+def _well_named(events: list[Event]) -> bool:
+    """Whether event names and services match their grammar."""
+    return all(map(fields.EVENT_NAME.fullmatch, {*map(_events, events)})) and all(
+        map(fields.SERVICE_NAME.fullmatch, {*map(_services, events)})
+    )
+
+
+def _well_formed(ids: set[str]) -> bool:
+    """Whether correlation ids match their grammar, looked at all together."""
+    if not ids:
+        return True
+    strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
+    return not strange and "" not in ids and max(map(len, ids)) <= fields.MAX_CORRELATION_ID
 
 
 def _has_escapes(body: bytes) -> bool:

@@ -1,29 +1,52 @@
-"""Where the correlation ids of the active segment stand; older segments are scanned."""
+"""Where the correlation ids of the active segment stand; older segments are scanned.
+
+This is told of every batch on the way to its answer, so it costs one set operation a batch: ids are noted per
+stretch of the segment, and a look-up reads the stretches that hold the id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
+from dataclasses import dataclass
+
+_STRETCH_BYTES = 256 << 10
+"""What a look-up has to read for a hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a segment, from one commit line to before another, or to the end where `end` is None."""
+
+    start: int
+    end: int | None
 
 
 class ActiveIndex:
-    """Maps a correlation id to the batches of the active segment that hold events of it.
+    """Knows which stretches of the active segment hold events of a correlation id.
 
     Written by one thread; `look_up` may be called by any.
     """
 
     def __init__(self) -> None:
-        self._active: tuple[int, dict[str, list[int]]] = (0, {})
+        self._active: tuple[int, list[tuple[int, set[str]]]] = (0, [])
 
-    def note(self, segment_first_lsn: int, offset: int, correlation_ids: Iterable[str | None]) -> None:
+    def note(self, segment_first_lsn: int, offset: int, correlation_ids: Set[str]) -> None:
         """Take note of the batch at `offset`, whose events have these ids."""
         if segment_first_lsn != self._active[0]:
-            self._active = (segment_first_lsn, {})
-        places = self._active[1]
-        for correlation_id in {*correlation_ids}:
-            if correlation_id is not None:
-                places.setdefault(correlation_id, []).append(offset)
+            self._active = (segment_first_lsn, [])
+        stretches = self._active[1]
+        if stretches and offset - stretches[-1][0] < _STRETCH_BYTES:
+            stretches[-1][1].update(correlation_ids)
+        else:
+            stretches.append((offset, {*correlation_ids}))
 
-    def look_up(self, correlation_id: str) -> tuple[int, list[int]]:
-        """The first commit of the segment that is indexed, and the offsets of the id's batches in it."""
-        first_lsn, places = self._active
-        return first_lsn, [*places.get(correlation_id, ())]
+    def look_up(self, correlation_id: str) -> tuple[int, list[Stretch]]:
+        """The first commit of the segment that is indexed, and where in it the id occurs."""
+        first_lsn, noted = self._active
+        stretches = [*noted]
+        ends = [start for start, _ in stretches[1:]] + [None]
+        return first_lsn, [
+            Stretch(start, end)
+            for (start, ids), end in zip(stretches, ends, strict=True)
+            if correlation_id in ids
+        ]

@@ -16,8 +16,8 @@ from .index import ActiveIndex
 class Reader(Protocol):
     """What a look-up needs of the journal."""
 
-    def batch_at(self, segment_first_lsn: int, offset: int) -> StoredBatch | None:
-        """The batch at a place."""
+    def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
+        """The batches of a segment whose commit lines begin from `start` on and before `end`."""
 
     def containing(self, needle: bytes, *, before_lsn: int | None = None) -> Iterator[StoredEvent]:
         """Events whose line contains the needle, of segments that begin before a commit."""
@@ -53,9 +53,9 @@ class Stories:
         if self._index is None:
             yield from self._reader.containing(needle)
             return
-        segment_first_lsn, offsets = self._index.look_up(correlation_id)
+        segment_first_lsn, stretches = self._index.look_up(correlation_id)
         yield from self._reader.containing(needle, before_lsn=segment_first_lsn)
-        for offset in offsets:
-            batch = self._reader.batch_at(segment_first_lsn, offset)
-            if batch is not None:
-                yield from (event for event in batch.events() if needle in event.line)
+        for stretch in stretches:
+            for batch in self._reader.batches_between(segment_first_lsn, stretch.start, stretch.end):
+                if needle in batch.lines:
+                    yield from (event for event in batch.events() if needle in event.line)

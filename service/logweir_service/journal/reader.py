@@ -42,15 +42,16 @@ class JournalReader:
                 for located in SegmentReader(segment, offset=start):
                     yield _stored(located)
 
-    def batch_at(self, segment_first_lsn: int, offset: int) -> StoredBatch | None:
-        """The batch whose commit line begins at `offset`, or None where the segment is gone."""
+    def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
+        """The batches of a segment whose commit lines begin from `start` on and before `end`, if any."""
         path = self._folder / Segment.name(segment_first_lsn)
         try:
-            for located in SegmentReader(Segment(path, segment_first_lsn), offset=offset):
-                return _stored(located)
+            for located in SegmentReader(Segment(path, segment_first_lsn), offset=start):
+                if end is not None and located.offset >= end:
+                    return
+                yield _stored(located)
         except FileNotFoundError:
-            pass  # removed by retention between the look-up and now
-        return None
+            return  # removed by retention between the look-up and now
 
     def containing(self, needle: bytes, *, before_lsn: int | None = None) -> Iterator[StoredEvent]:
         """Every event whose line contains `needle`, of the segments that begin before `before_lsn`."""

@@ -1,6 +1,6 @@
 import pytest
 
-from logweir_service.find import ActiveIndex, Stories
+from logweir_service.find import ActiveIndex, Stories, Stretch
 from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
 
 
@@ -25,7 +25,7 @@ def parts(tmp_path):
         journal.append(group, text, count=len(lines), lines_crc32=crc32(text))
         journal.write(group)
         journal.settle(group)
-        ids = [each.split(b'"')[7].decode() for each in lines]
+        ids = {each.split(b'"')[7].decode() for each in lines}
         index.note(group.segment_first_lsn, group.offset, ids)
 
     yield journal, index, commit
@@ -63,6 +63,18 @@ def test_only_the_exact_id_is_found(parts):
     assert seconds(stories("abc")) == [b"01"]
     for pattern in ("ab", "abc.*", "%", "*", "' OR 1=1"):
         assert stories(pattern) == []
+
+
+def test_look_up_names_only_the_stretches_that_hold_the_id(monkeypatch):
+    monkeypatch.setattr("logweir_service.find.index._STRETCH_BYTES", 100)
+    index = ActiveIndex()
+    for offset, ids in [(10, {"a"}), (60, {"b"}), (120, {"c"}), (300, {"a"})]:
+        index.note(1, offset, ids)
+    assert index.look_up("a") == (1, [Stretch(10, 120), Stretch(300, None)])
+    assert index.look_up("c") == (1, [Stretch(120, 300)])
+    assert index.look_up("absent") == (1, [])
+    index.note(7, 10, {"d"})
+    assert index.look_up("a") == (7, [])
 
 
 def test_id_many_times_in_one_batch_is_found_once_each(parts):
