@@ -1,4 +1,4 @@
-"""What every test may ask for: programs that are installed, and a word at the end about those that are not."""
+"""What every test may ask for: programs that are installed, and at the end a word about those missing."""
 
 import os
 import shutil

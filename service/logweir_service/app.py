@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from .access import ingest_tokens, read_tokens
-from .decode import Decoder
+from .decode import Decoder, StoredDecoder
 from .derive import Derivation
 from .errors import ConfigurationError
 from .expose import Readable, reading_routes, refuse_alike
@@ -90,7 +90,8 @@ def compose(settings: Settings) -> Service:
     )
     pipeline = Pipeline(
         journal=journal,
-        decoder=Decoder(rules.fields | selection.fields, limits),
+        decoder=Decoder(limits),
+        stored=StoredDecoder(rules.fields | selection.fields),
         derivation=derivation,
         index=index,
         promoter=promotion,

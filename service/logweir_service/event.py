@@ -21,18 +21,13 @@ _FIXED: Final[dict[str, Any]] = {
 
 _WIRE_ORDER: Final = (
     *("timestamp", "level", "event", "service", "environment", "service_version", "server_name"),
-    *(
-        "service_instance_id",
-        "correlation_id",
-        "parent_span_id",
-        "logger",
-        "span_id",
-        "duration_seconds",
-        "outcome",
-    ),
+    *("service_instance_id", "correlation_id", "parent_span_id", "user_id", "logger"),
+    *("http_request_method", "http_route", "url_path", "http_response_status_code"),
+    *("db_system_name", "db_operation_name", "db_collection_name", "cache_name", "cache_operation"),
+    *("cache_result", "peer_service", "duration_seconds", "outcome", "span_id", "error_type"),
 )
-"""How shippers order what every event has. The decoder looks for a key from where it found the last one, so a
-struct in this order decodes a fifth faster."""
+"""How shippers order the fields of the most frequent events. The decoder looks for a key from where it found
+the last one, so a struct in this order decodes a fifth faster."""
 
 
 class Event(Protocol):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from .access import EVERY_SERVICE, Grant
-from .decode import Batch, Decoder, Rejection, correlation_ids
+from .decode import Batch, Decoder, Rejection, StoredDecoder
 from .derive import Derivation
 from .errors import LogweirError, Refusal, StorageBroken
 from .event import Event
@@ -29,8 +29,11 @@ _MAX_GROUP_BATCHES = 256
 class Promoter(Protocol):
     """What the pipeline tells promotion, which reads the journal itself."""
 
-    def committed(self, lsn: int, events: Sequence[Event]) -> None:
-        """Commit `lsn` is durable and holds these events."""
+    def count(self, events: Sequence[Event]) -> int:
+        """How many of the events are to be promoted."""
+
+    def committed(self, lsn: int, candidates: int) -> None:
+        """Commit `lsn` is durable and holds this number of them; told for every commit, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Pipeline:
 
     journal: Journal
     decoder: Decoder
+    stored: StoredDecoder
     derivation: Derivation
     index: ActiveIndex
     promoter: Promoter
@@ -114,7 +118,7 @@ class Pipeline:
         self._admit(len(delivery.body))
         numbered = delivery.stream is not None
         batch = self.decoder.decode(delivery.body, received=self.clock(), numbered=numbered)
-        _check_grant(delivery.grant, batch.events)
+        _check_grant(delivery.grant, batch.services)
         body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
         self.telemetry.received_bytes.inc(len(delivery.body))
         waiting = _Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
@@ -208,11 +212,11 @@ class Pipeline:
             same = fresh.lines is delivery.body
             lines_crc32 = waiting.body_crc32 if same else crc32(fresh.lines)
             lsn = self.journal.append(
-                group, fresh.lines, count=len(fresh.events), lines_crc32=lines_crc32, position=position
+                group, fresh.lines, count=fresh.count, lines_crc32=lines_crc32, position=position
             ).lsn
-        duplicate = len(batch.events) + len(batch.rejections) - len(fresh.events) - len(fresh.rejections)
+        duplicate = batch.count + len(batch.rejections) - fresh.count - len(fresh.rejections)
         next_seq = self.journal.next_seq(group, position.stream) if position else None
-        receipt = Receipt(len(fresh.events), duplicate, fresh.rejections, next_seq)
+        receipt = Receipt(fresh.count, duplicate, fresh.rejections, next_seq)
         return _Staged(waiting, fresh, placement, lsn, receipt)
 
     def _is_news(
@@ -220,7 +224,7 @@ class Pipeline:
     ) -> bool:
         """Whether a commit is needed: events, or numbers taken, or the end of a stream."""
         if position is None:
-            return bool(fresh.events)
+            return fresh.count > 0
         return placement.known < fresh.span or (
             fresh.closed and not self.journal.closed(group, position.stream)
         )
@@ -229,14 +233,25 @@ class Pipeline:
         """Count what is durable now, make it findable, and answer."""
         places = group.places()
         for each in staged:
-            events = each.fresh.events
             if each.lsn:
-                self.derivation.apply(events, group.received)
+                candidates = self._derive(each.fresh.lines, group.received)
                 offset = places[each.lsn - group.first_lsn]
                 self.index.note(group.segment_first_lsn, offset, each.fresh.correlation_ids)
-                self.promoter.committed(each.lsn, events)
+                self.promoter.committed(each.lsn, candidates)
             self._count(each)
             _answer(each.waiting, each.receipt)
+
+    def _derive(self, lines: bytes, received: float) -> int:
+        """Count durable events; returns how many are to be promoted.
+
+        They are decoded once more, for the fields of the rules, and a few at a time: to keep what was decoded
+        for the verdict until it is durable would cost more, in memory gone cold.
+        """
+        candidates = 0
+        for events in self.stored.events(lines):
+            self.derivation.apply(events, received)
+            candidates += self.promoter.count(events)
+        return candidates
 
     def _count(self, staged: _Staged) -> None:
         telemetry, receipt = self.telemetry, staged.receipt
@@ -266,15 +281,17 @@ class Pipeline:
             _answer(each.waiting, refusal)
 
     def _replay(self, located: Located, segment_first_lsn: int) -> None:
-        events = self.decoder.stored(located.lines)
-        self.derivation.apply(events, located.commit.received)
-        self.index.note(segment_first_lsn, located.offset, correlation_ids(events))
+        ids: set[str | None] = set()
+        for events in self.stored.events(located.lines):
+            self.derivation.apply(events, located.commit.received)
+            ids.update(event.correlation_id for event in events)
+        self.index.note(segment_first_lsn, located.offset, {each for each in ids if each is not None})
 
 
-def _check_grant(grant: Grant, events: Sequence[Event]) -> None:
+def _check_grant(grant: Grant, services: Set[str]) -> None:
     if grant is EVERY_SERVICE:
         return
-    for service in {event.service for event in events}:
+    for service in services:
         if not grant.covers(service):
             message = f"this token does not speak for service {service}; see LOGWEIR_INGEST_TOKENS"
             raise Refusal(403, "service_not_allowed", message)

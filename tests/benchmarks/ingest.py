@@ -107,7 +107,7 @@ class _Target:
 
 
 class _Body(NamedTuple):
-    """The same events as each server wants them, made once: the sender shall cost little beside the server."""
+    """The same events as each server wants them, made once, so that the sender costs little."""
 
     lines: bytes
     array: bytes

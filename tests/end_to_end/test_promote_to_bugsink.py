@@ -106,7 +106,7 @@ class Promotion:
         dated = [{**event, "timestamp": self._next_timestamp()} for event in events]
         lsn = self.journal.commit(*dated, received=now - NOON)
         if to is not None:
-            to.committed(lsn, decoded(SELECTION, *dated))
+            to.committed(lsn, to.count(decoded(SELECTION, *dated)))
         return lsn
 
     def _next_timestamp(self) -> str:

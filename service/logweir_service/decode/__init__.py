@@ -1,6 +1,8 @@
 """Bytes to events: what is accepted, what is rejected and why. Knows neither HTTP nor rules."""
 
-from .batch import Batch, Rejection, correlation_ids
-from .decoder import Decoder, lines_of_array
+from .array import lines_of_array
+from .batch import Batch, Rejection
+from .decoder import Decoder
+from .stored import StoredDecoder
 
-__all__ = ["Batch", "Decoder", "Rejection", "correlation_ids", "lines_of_array"]
+__all__ = ["Batch", "Decoder", "Rejection", "StoredDecoder", "lines_of_array"]

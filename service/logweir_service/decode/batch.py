@@ -1,15 +1,9 @@
-"""A body after decoding: the lines to store, their events, what was rejected, and the numbers it takes."""
+"""A body after decoding: the lines to store, what was rejected, and the numbers it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import cast
-
-from logweir_service.event import Event
-
-_correlation_id = attrgetter("correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +40,12 @@ class Batch:
 
     lines: bytes
     """NDJSON of the accepted events, each line with its newline: what the journal stores."""
-    events: Sequence[Event]
-    """The accepted events, one per line."""
+    count: int
+    """How many events that is."""
     span: int
     correlation_ids: Set[str]
-    """Of the accepted events, each once."""
+    """Of the body's events, each once."""
+    services: Set[str]
     numbers: Sequence[int] | None = None
     """The number of each accepted event, from 0, or None where they are simply 0, 1, 2, ..."""
     rejections: Sequence[Rejection] = ()
@@ -67,24 +62,16 @@ class Batch:
         """The batch without what takes the first `known` numbers, which the service has already."""
         if known <= 0:
             return self
-        numbers = self.numbers if self.numbers is not None else range(len(self.events))
+        numbers = self.numbers if self.numbers is not None else range(self.count)
         skipped = sum(1 for number in numbers if number < known)
         return replace(
             self,
             lines=self.lines.split(b"\n", skipped)[skipped],
-            events=self.events[skipped:],
-            correlation_ids=correlation_ids(self.events[skipped:]),
+            count=self.count - skipped,
             numbers=numbers[skipped:],
             rejections=[rejection for rejection in self.rejections if rejection.number >= known],
             lost=[rest for lost in self.lost if (rest := _unknown_part(lost, known)).count > 0],
         )
-
-
-def correlation_ids(events: Iterable[Event]) -> set[str]:
-    """The ids of the events, each once."""
-    ids: set[str | None] = {*map(_correlation_id, events)}
-    ids.discard(None)
-    return cast("set[str]", ids)
 
 
 def _unknown_part(lost: Lost, known: int) -> Lost:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from logweir import fields
-from logweir_service.event import Event, rfc3339
+from logweir_service.event import rfc3339
 from logweir_service.limits import Limits
 
 OLDEST_TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
@@ -31,10 +30,11 @@ class Refused(Exception):
 
 
 class Accepted(NamedTuple):
-    """A line as it is stored, and its event."""
+    """A line as it is stored, and what its commit takes note of."""
 
     line: bytes
-    event: Event
+    service: str
+    correlation_id: str | None
 
 
 class Control(NamedTuple):
@@ -47,11 +47,9 @@ class Control(NamedTuple):
 class LineJudge:
     """Takes lines one by one; the reference that the decoder's fast path must agree with."""
 
-    def __init__(self, struct: type[Event], limits: Limits) -> None:
-        self._struct = struct
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        self._event = msgspec.json.Decoder(struct)
 
     def judge(self, line: bytes, *, received: float, numbered: bool) -> Accepted | Control:
         """Accept `line` as an event or, in a `numbered` stream, as a control line.
@@ -66,22 +64,15 @@ class LineJudge:
         if numbered and (control := _control(members)) is not None:
             return control
         kept = {key: raw for key, raw in members.items() if key[:1] != "_" or key in fields.SENDER_KEYS}
-        for name, grammar in (("event", fields.EVENT_NAME), ("service", fields.SERVICE_NAME)):
-            _require(kept, name, grammar)
+        _require(kept, "event", fields.EVENT_NAME)
+        service = _require(kept, "service", fields.SERVICE_NAME)
         if _require(kept, "level", None) not in fields.LEVELS:
             raise Refused("invalid_field", f"level must be one of {', '.join(fields.LEVELS)}", field="level")
-        spelled = "correlation_id" in kept and _spell_plainly(kept)
-        stripped, dated = len(kept) != len(members), _date(kept, received)
-        stored = _object(kept) if stripped or dated or spelled else line
-        return Accepted(stored, self.event(stored))
-
-    def event(self, line: bytes) -> Event:
-        """Decode a line that was accepted; a number out of every range reads as absent."""
-        try:
-            return self._event.decode(line)
-        except msgspec.ValidationError:
-            members = json.loads(line, parse_int=_int_or_none, parse_float=_float_or_none)
-            return msgspec.convert(members, self._struct)
+        correlation_id = _correlation_id(kept)
+        plainly = correlation_id is None or _spell_plainly(kept, correlation_id)
+        dated = _date(kept, received)
+        as_it_came = plainly and not dated and len(kept) == len(members)
+        return Accepted(line if as_it_came else _object(kept), service, correlation_id)
 
     def _parse(self, line: bytes) -> dict[str, msgspec.Raw]:
         try:
@@ -147,15 +138,18 @@ def _require(members: dict[str, msgspec.Raw], name: str, grammar: Any) -> str:
     return value
 
 
-def _spell_plainly(members: dict[str, msgspec.Raw]) -> bool:
-    """Rid the correlation id of escapes, so that a search for its bytes finds it."""
-    if bytes(members["correlation_id"]) == b"null":
-        return False
-    plain = f'"{_require(members, "correlation_id", fields.CORRELATION_ID)}"'.encode()
-    if bytes(members["correlation_id"]) == plain:
-        return False
+def _correlation_id(members: dict[str, msgspec.Raw]) -> str | None:
+    if bytes(members.get("correlation_id", b"null")) == b"null":
+        return None
+    return _require(members, "correlation_id", fields.CORRELATION_ID)
+
+
+def _spell_plainly(members: dict[str, msgspec.Raw], correlation_id: str) -> bool:
+    """Rid the correlation id of escapes, so that a search for its bytes finds it; whether it had none."""
+    plain = f'"{correlation_id}"'.encode()
+    had_none = bytes(members["correlation_id"]) == plain
     members["correlation_id"] = msgspec.Raw(plain)
-    return True
+    return had_none
 
 
 def _date(members: dict[str, msgspec.Raw], received: float) -> bool:
@@ -201,12 +195,3 @@ def _object(members: dict[str, msgspec.Raw]) -> bytes:
     return b"{%s}" % b",".join(
         b"%s:%s" % (msgspec.json.encode(key), bytes(raw)) for key, raw in members.items()
     )
-
-
-def _int_or_none(digits: str) -> int | None:
-    return int(digits) if len(digits) < 300 else None
-
-
-def _float_or_none(digits: str) -> float | None:
-    value = float(digits)
-    return value if math.isfinite(value) else None

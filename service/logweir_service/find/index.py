@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from itertools import zip_longest
 
 _STRETCH_BYTES = 256 << 10
 """What a look-up has to read for a hit."""
@@ -44,9 +45,7 @@ class ActiveIndex:
         """The first commit of the segment that is indexed, and where in it the id occurs."""
         first_lsn, noted = self._active
         stretches = [*noted]
-        ends = [start for start, _ in stretches[1:]] + [None]
+        ends: list[int | None] = [start for start, _ in stretches[1:]]
         return first_lsn, [
-            Stretch(start, end)
-            for (start, ids), end in zip(stretches, ends, strict=True)
-            if correlation_id in ids
+            Stretch(start, end) for (start, ids), end in zip_longest(stretches, ends) if correlation_id in ids
         ]

@@ -98,12 +98,15 @@ class Worker:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="promote", daemon=True)
 
-    def committed(self, lsn: int, events: Sequence[Event]) -> None:
-        """Commit `lsn` is durable and holds these events, decoded with `Selection.fields` at least.
+    def count(self, events: Sequence[Event]) -> int:
+        """How many of these events, decoded with `Selection.fields` at least, are to be promoted."""
+        return len(self._selection.candidates(events))
+
+    def committed(self, lsn: int, candidates: int) -> None:
+        """Commit `lsn` is durable and holds this number of events to promote.
 
         Told for every commit in order, on the way to its answer. What is not told is found in the journal.
         """
-        candidates = len(self._selection.candidates(events))
         self._hints.tell(lsn, candidates)
         if candidates:
             self._wake.set()

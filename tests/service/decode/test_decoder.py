@@ -1,11 +1,10 @@
 import json
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logweir_service.decode import Batch, Decoder, lines_of_array
+from logweir_service.decode import Batch, Decoder, StoredDecoder, lines_of_array
 from logweir_service.errors import Refusal
 from logweir_service.limits import Limits
 
@@ -23,7 +22,12 @@ def line(**fields):
 
 
 def decode(body, *, numbered=True, limits=None, received=NOW):
-    return Decoder(WANTED, limits or Limits()).decode(body, received=received, numbered=numbered)
+    return Decoder(limits or Limits()).decode(body, received=received, numbered=numbered)
+
+
+def events(batch, wanted=WANTED):
+    """What derive and promote get to see of a batch."""
+    return [each for some in StoredDecoder(wanted).events(batch.lines) for each in some]
 
 
 def codes(batch):
@@ -39,15 +43,15 @@ def test_canonical_body_is_stored_byte_for_byte():
     )
     batch = decode(body)
     assert batch.lines is body
-    assert [each.event for each in batch.events] == ["cart.loaded"] * 2
-    assert batch.events[0].duration_seconds == 0.5
-    assert batch.events[1].correlation_id == "c-1"
-    assert batch.span == 2
+    assert [each.event for each in events(batch)] == ["cart.loaded"] * 2
+    assert events(batch)[0].duration_seconds == 0.5
+    assert (batch.correlation_ids, batch.services) == ({"c-1"}, {"shop"})
+    assert (batch.count, batch.span) == (2, 2)
     assert batch.numbers is None
 
 
 def test_field_named_like_a_keyword_is_held():
-    assert decode(line(**{"class": "x"})).events[0].class_ == "x"
+    assert events(decode(line(**{"class": "x"})))[0].class_ == "x"
 
 
 def test_missing_newline_at_the_end_is_added():
@@ -127,12 +131,12 @@ def test_odd_but_valid_event_is_stored_byte_for_byte(good):
     batch = decode(line() + b"\n" + good + b"\n")
     assert codes(batch) == []
     assert batch.lines == line() + b"\n" + good + b"\n"
-    assert len(Decoder(WANTED, Limits()).stored(batch.lines)) == 2
+    assert len(events(batch)) == batch.count == 2
 
 
 def test_number_out_of_every_range_reads_as_absent():
     batch = decode(GOOD_LINES["exceeding every range"])
-    assert batch.events[0].duration_seconds is None
+    assert events(batch)[0].duration_seconds is None
 
 
 @pytest.mark.parametrize(
@@ -176,7 +180,7 @@ def test_keys_that_a_shipper_may_bring_are_kept():
 def test_correlation_id_spelled_with_escapes_is_stored_plainly_so_that_a_search_finds_it():
     batch = decode(line(correlation_id="abc").replace(b'"abc"', b'"a\\u0062c"'))
     assert b'"correlation_id":"abc"' in batch.lines
-    assert batch.events[0].correlation_id == "abc"
+    assert batch.correlation_ids == {"abc"}
 
 
 def test_white_space_around_a_line_is_not_stored_whatever_its_neighbours_are():
@@ -230,14 +234,14 @@ def test_known_prefix_is_dropped_with_its_rejections_and_losses():
     rest = whole.after(5)
     assert rest.lines == line(n=3) + b"\n"
     assert (rest.numbers, [each.number for each in rest.rejections], rest.lost_count) == ([7], [8], 2)
-    assert len(whole.after(9).events) == 0
+    assert (whole.after(9).count, whole.after(9).lines) == (0, b"")
     assert whole.after(0) is whole
 
 
 def test_known_prefix_of_a_canonical_body_is_dropped():
     whole = decode(b"".join(line(n=n) + b"\n" for n in range(4)))
-    assert whole.after(3).lines == line(n=3) + b"\n"
-    assert whole.after(4).lines == b""
+    assert (whole.after(3).lines, whole.after(3).count) == (line(n=3) + b"\n", 1)
+    assert (whole.after(4).lines, whole.after(4).count) == (b"", 0)
 
 
 def test_array_elements_become_lines_that_keep_their_bytes():
@@ -250,6 +254,16 @@ def test_unparsable_array_is_refused_as_a_whole(body):
     with pytest.raises(Refusal) as refusal:
         lines_of_array(body)
     assert (refusal.value.status, refusal.value.code) == (400, "invalid_json")
+
+
+def test_body_of_many_stretches_is_taken_as_a_whole(monkeypatch):
+    monkeypatch.setattr("logweir_service.decode.stretch.STRETCH_BYTES", 300)
+    lines = [line(n=n, correlation_id=f"c{n}", x="y" * (n % 7 * 90)) for n in range(40)]
+    batch = decode(b"\n".join(lines))
+    assert (batch.count, len(batch.correlation_ids), batch.numbers) == (40, 40, None)
+    assert [each.correlation_id for each in events(batch)] == [f"c{n}" for n in range(40)]
+    spoiled = decode(b"\n".join([*lines[:30], b"bad", *lines[30:]]))
+    assert (spoiled.count, codes(spoiled)) == (40, [(30, "invalid_json", None)])
 
 
 scalars = st.one_of(
@@ -265,7 +279,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
 keys = st.sampled_from(["a", "_b", "_flags", "_lost", "_commit", "duration_seconds", "environment", "é"])
-events = st.fixed_dictionaries(
+fixed_fields = st.fixed_dictionaries(
     {},
     optional={
         "event": st.sampled_from(["cart.loaded", "x", "Bad", 1, None, ""]),
@@ -278,7 +292,7 @@ events = st.fixed_dictionaries(
     },
 )
 whole_events = st.builds(
-    lambda fixed, more: {**event(), **fixed, **more}, events, st.dictionaries(keys, values, max_size=3)
+    lambda fixed, more: {**event(), **fixed, **more}, fixed_fields, st.dictionaries(keys, values, max_size=3)
 )
 raw_lines = st.one_of(
     whole_events.map(lambda value: json.dumps(value).encode()),
@@ -294,7 +308,7 @@ raw_lines = st.one_of(
 @given(st.lists(raw_lines, max_size=5))
 def test_whole_body_and_line_by_line_verdicts_agree(lines):
     body = b"\n".join(lines) + b"\n"
-    decoder = Decoder(WANTED, Limits(max_keys=8))
+    decoder = Decoder(Limits(max_keys=8))
     fast = decoder.decode(body, received=NOW, numbered=True)
     slow = decoder._line_by_line(body, received=NOW, numbered=True)
     assert list(fast.rejections) == list(slow.rejections)
@@ -303,26 +317,19 @@ def test_whole_body_and_line_by_line_verdicts_agree(lines):
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(raw_lines, max_size=5))
-def test_what_was_stored_decodes_to_the_same_events_whatever_the_rules_want(lines):
+def test_what_was_stored_decodes_whatever_the_rules_want(lines):
     batch = decode(b"\n".join(lines) + b"\n")
-    assert whole(Decoder(WANTED, Limits()).stored(batch.lines)) == whole(batch.events)
-    others = Decoder(["a", "é", "x"], Limits()).stored(batch.lines)
-    assert [each.event for each in others] == [each.event for each in batch.events]
-
-
-def whole(events):
-    return [msgspec.structs.astuple(each) for each in events]
+    for wanted in (WANTED, ["a", "é", "x", "_flags"], []):
+        found = events(batch, wanted)
+        assert len(found) == batch.count
+        assert {each.correlation_id for each in found} - {None} == batch.correlation_ids
+        assert {each.service for each in found} == batch.services
 
 
 def _comparable(batch: Batch):
     lines = b"\n".join(line.strip(b" \t\r") for line in batch.lines.split(b"\n"))
-    return (
-        lines,
-        list(batch.events),
-        batch.span,
-        list(batch.numbers or range(len(batch.events))),
-        batch.closed,
-    )
+    numbers = list(range(batch.count) if batch.numbers is None else batch.numbers)
+    return lines, batch.count, batch.span, numbers, batch.correlation_ids, batch.services, batch.closed
 
 
 def test_deciding_takes_no_clock_but_the_one_given():

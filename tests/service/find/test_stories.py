@@ -68,6 +68,7 @@ def test_only_the_exact_id_is_found(parts):
 def test_look_up_names_only_the_stretches_that_hold_the_id(monkeypatch):
     monkeypatch.setattr("logweir_service.find.index._STRETCH_BYTES", 100)
     index = ActiveIndex()
+    assert index.look_up("a") == (0, [])
     for offset, ids in [(10, {"a"}), (60, {"b"}), (120, {"c"}), (300, {"a"})]:
         index.note(1, offset, ids)
     assert index.look_up("a") == (1, [Stretch(10, 120), Stretch(300, None)])

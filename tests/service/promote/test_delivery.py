@@ -53,7 +53,7 @@ class Life:
 
     def commit(self, worker: Worker, *events: dict[str, Any]) -> None:
         lsn = self.journal.commit(*events, received=time.time() - NOON)
-        worker.committed(lsn, decoded(SELECTION, *events))
+        worker.committed(lsn, worker.count(decoded(SELECTION, *events)))
 
     @property
     def saved(self) -> Position | None:

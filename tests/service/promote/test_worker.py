@@ -39,7 +39,7 @@ class Promotion:
 
     def commit(self, *events) -> int:
         lsn = self.journal.commit(*events, received=self.clock.now - NOON)
-        self.worker.committed(lsn, decoded(self.selection, *events))
+        self.worker.committed(lsn, self.worker.count(decoded(self.selection, *events)))
         return lsn
 
     def run_until(self, after_noon: float) -> None:
