@@ -130,7 +130,6 @@ def _cpu_seconds(pid: int) -> float:
 @contextmanager
 def _logweir(folder: Path) -> Iterator[_Target]:
     with LiveService(folder / "data") as live:
-        assert live.process is not None
         yield _Target(live.process.pid, int(live.url.rpartition(":")[2]), array=False)
 
 

@@ -34,7 +34,13 @@ class LiveService:
         self.url = ""
         self.log: list[str] = []
         self.http = urllib3.PoolManager(retries=False, timeout=30, maxsize=32)
-        self.process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The process that was started last."""
+        assert self._process is not None
+        return self._process
 
     def start(self) -> LiveService:
         """Start it and wait until it listens; a second start takes the same port."""
@@ -43,7 +49,7 @@ class LiveService:
         clean = {
             key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))
         }
-        self.process = subprocess.Popen(
+        self._process = subprocess.Popen(
             command, env=clean | self._environment, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         listening = threading.Event()
@@ -56,7 +62,6 @@ class LiveService:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
-        assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(60)
 
@@ -64,7 +69,7 @@ class LiveService:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self.stop()
         self.http.clear()
 

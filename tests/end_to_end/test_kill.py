@@ -108,7 +108,7 @@ def test_totals_after_kills_equal_what_was_acknowledged_and_no_scrape_goes_backw
     dice = random.Random(7)
     with LiveService(tmp_path / "data") as live:
         with sending(live, SENDERS) as senders:
-            before = {}
+            before: dict[tuple[str, str], float] = {}
             for _ in range(KILLS):
                 deadline = time.monotonic() + dice.uniform(0.3, 1.0)
                 while time.monotonic() < deadline:

@@ -1,7 +1,6 @@
 """A real Prometheus scrapes a real service and answers PromQL."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -30,7 +29,7 @@ def prometheus(tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         command = [
-            shutil.which("prometheus"),
+            "prometheus",
             f"--config.file={tmp_path / 'prometheus.yml'}",
             f"--storage.tsdb.path={tmp_path / 'tsdb'}",
             f"--web.listen-address=127.0.0.1:{port}",

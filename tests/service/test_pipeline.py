@@ -2,6 +2,7 @@ import asyncio
 import errno
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_full_disk_refuses_the_group_and_the_next_one_is_taken(settings, monkeyp
 
 
 def test_refused_group_moves_no_mark_and_counts_nothing(settings, monkeypatch):
-    stream = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
+    stream: dict[str, Any] = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
     request = line(
         event="http.request", http_route="/", http_request_method="GET", http_response_status_code=200
     )
@@ -120,7 +121,7 @@ def test_more_than_may_wait_for_the_disk_is_refused(settings):
 
 
 def test_counters_and_marks_are_the_same_after_a_restart(settings):
-    stream = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
+    stream: dict[str, Any] = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427", "seq": 1}
     body = b"".join(
         line(event="http.request", http_route="/", http_response_status_code=200, duration_seconds=n / 100)
         for n in range(50)

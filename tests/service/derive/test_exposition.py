@@ -47,7 +47,7 @@ def shown(derivation: Derivation) -> tuple[list[Any], list[Any]]:
     """The families that both parsers read."""
     text = derivation.expose(openmetrics=False).decode()
     openmetrics = derivation.expose(openmetrics=True).decode() + "# EOF\n"
-    return list(parse_text(text)), list(parse_openmetrics(openmetrics))  # type: ignore[no-untyped-call]
+    return list(parse_text(text)), list(parse_openmetrics(openmetrics))
 
 
 @settings(deadline=None)

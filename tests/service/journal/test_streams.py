@@ -43,7 +43,9 @@ def test_a_body_cut_anew_is_no_conflict():
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 20)), max_size=20))
 def test_every_number_is_taken_once_and_holes_are_told(bodies):
-    mark, taken, holes = None, [], 0
+    mark: Mark | None = None
+    taken: list[int] = []
+    holes = 0
     for seq, span in bodies:
         placement = place(mark, seq=seq, span=span, body_crc32=0)
         taken += range(seq + placement.known, seq + span)
