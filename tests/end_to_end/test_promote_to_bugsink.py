@@ -15,9 +15,7 @@ from logweir_service.promote import Cursor, Report, Selection, Sender, Worker
 from logweir_service.rules import BreadcrumbsRule
 from tests.service.promote.parts import JOURNAL, NOON, FakeJournal, decoded, promote_rule
 
-from .bugsink import Bugsink, bugsink
-
-__all__ = ["bugsink"]
+from .bugsink import Bugsink
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 DEADLINE_SECONDS = 30.0
