@@ -42,6 +42,8 @@ def prometheus(tmp_path):
             answer = urllib3.request(
                 "GET", f"http://127.0.0.1:{port}/api/v1/{path}", fields=fields, timeout=5, retries=False
             )
+            if answer.status == 503:
+                raise urllib3.exceptions.HTTPError("it is still starting")
             return answer.json()["data"]
 
         return ask
@@ -125,6 +127,6 @@ def eventually(ask, *, seconds=30):
             if found := ask():
                 return found
         except urllib3.exceptions.HTTPError:
-            pass  # it has not opened its port yet
+            pass  # it is not there yet
         assert time.monotonic() < deadline
         time.sleep(0.1)
