@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet --python $(BIN)/python install
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet --quiet --python $(BIN)/python install
 
 .PHONY: demo test check bench format locks clean
 
