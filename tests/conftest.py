@@ -2,10 +2,9 @@
 
 import os
 import shutil
+from collections import Counter
 
 import pytest
-
-_MISSING: set[str] = set()
 
 
 def pytest_runtest_setup(item):
@@ -13,16 +12,14 @@ def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
         for tool in marker.args:
             if shutil.which(tool) is None:
-                _MISSING.add(tool)
+                reason = f"{tool} is not installed (as root on Debian, make test installs it)"
                 if os.environ.get("CI"):
-                    pytest.fail(f"{tool} is not installed", pytrace=False)
-                pytest.skip(f"{tool} is not installed")
+                    pytest.fail(reason, pytrace=False)
+                pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Name the missing tools where a person looks last."""
-    if _MISSING:
-        terminalreporter.write_line(
-            f"Some tests were skipped, because these programs are missing: {', '.join(sorted(_MISSING))}. "
-            "As root on Debian, make test installs them."
-        )
+    """Say what was skipped and why, where a person looks last."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(report.longrepr[2] for report in skipped).items():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")

@@ -58,7 +58,9 @@ async def _run(*, seconds: float, once: bool) -> int:
                 found = await find(places, requests=tally.requests, correlation_id=first_failed)
             except (httpx.HTTPError, ExceptionGroup) as fault:
                 raise ProgramFailed(front, f"cannot be asked: {fault!r}") from None
-            is_right = await _report(found, places)
+            is_right = await _report(found, places, ends=once)
+            if not is_right:
+                _section("What the ingest service said", ingest.log)
             if not once:
                 await _serve(programs, places)
     return 0 if is_right else 1
@@ -82,7 +84,7 @@ async def _start(stack: AsyncExitStack, data: Path) -> tuple[Program, Program, P
     return ingest, payments, front
 
 
-async def _report(found: Findings, places: Places) -> bool:
+async def _report(found: Findings, places: Places, *, ends: bool) -> bool:
     """Print the report; whether everything in it is as it should be."""
     sentry_expected = bool(os.environ.get("SENTRY_DSN"))
     _section("Events", report.counts(found))
@@ -92,7 +94,10 @@ async def _report(found: Findings, places: Places) -> bool:
     _section(
         report.sentry_heading(found, sentry_expected=sentry_expected), report.sentry(found.sentry_event or {})
     )
-    _section("To open while it runs", report.addresses(found, places))
+    heading = (
+        "To open while it runs, which is until Ctrl-C without ONCE=1" if ends else "To open while it runs"
+    )
+    _section(heading, report.addresses(found, places))
     faults = list(report.faults(found, sentry_expected=sentry_expected))
     print(flush=True)
     for fault in faults:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Literal
 
 import uvicorn
 import uvloop
@@ -52,8 +53,8 @@ class Service:
     pipeline: Pipeline
     promotion: Worker
     stories: Stories
-    holds_errors: bool
-    """Errors wait in the journal, because the DSN they should go to cannot be used."""
+    sentry: Literal["on", "off", "unusable"]
+    """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
     stopping: bool = False
 
     def why_not_ready(self) -> str | None:
@@ -75,7 +76,7 @@ def compose(settings: Settings) -> Service:
     rules = load(sources, pack_labels=pack_labels or None)
     derivation = Derivation(rules, metric_prefix=settings.metric_prefix)
     selection = Selection(rules.promote)
-    sender, holds_errors = _sender(settings)
+    sender, sentry = _sender(settings)
     folder = DataFolder(settings.data)
     journal = Journal(folder)
     index = ActiveIndex()
@@ -98,20 +99,20 @@ def compose(settings: Settings) -> Service:
         telemetry=Telemetry(),
         limits=limits,
     )
-    service = Service(settings, rules, pipeline, promotion, stories, holds_errors)
+    service = Service(settings, rules, pipeline, promotion, stories, sentry)
     _watch(service)
     return service
 
 
-def _sender(settings: Settings) -> tuple[Sender | None, bool]:
-    """Where errors go, and whether they wait because the DSN cannot be used; the service goes on without."""
+def _sender(settings: Settings) -> tuple[Sender | None, Literal["on", "off", "unusable"]]:
+    """Where errors go, if anywhere; with a DSN that cannot be used the service goes on without."""
     if not settings.sentry_dsn or not settings.sentry_enabled:
-        return None, False
+        return None, "off"
     try:
-        return Sender(settings.sentry_dsn), False
+        return Sender(settings.sentry_dsn), "on"
     except ConfigurationError as error:
         _log.error("errors are not promoted, they wait in the journal: %s", error)
-        return None, True
+        return None, "unusable"
 
 
 def http(service: Service) -> FastAPI:
@@ -144,7 +145,7 @@ async def running(service: Service) -> AsyncIterator[None]:
         recovery = await loop.run_in_executor(None, pipeline.recover)
         _tell(service, recovery)
         committing = asyncio.create_task(pipeline.run())
-        if not service.holds_errors:
+        if service.sentry != "unusable":
             service.promotion.start()
         yield
     finally:
@@ -234,7 +235,7 @@ def _tell(service: Service, recovery: Recovery) -> None:
         recovery.batches,
         len(service.rules.metrics),
         settings.rules,
-        "on" if settings.sentry_dsn and settings.sentry_enabled else "off",
+        service.sentry,
     )
     if recovery.torn_tail_bytes:
         _log.warning("cut %d bytes of a torn batch that was never acknowledged", recovery.torn_tail_bytes)

@@ -258,4 +258,5 @@ if __name__ == "__main__":
     try:
         print(f"Bugsink is ready to be run by {ensure_environment()}")  # noqa: T201 - a command's answer
     except BugsinkUnavailable as reason:
-        sys.exit(f"Bugsink cannot be installed: {reason}")
+        print(f"Bugsink cannot be installed, tests that need it will be skipped: {reason}")  # noqa: T201
+        sys.exit(bool(os.environ.get("CI")))

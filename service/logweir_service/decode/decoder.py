@@ -20,7 +20,7 @@ from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
 
 from .batch import Batch, Lost, Rejection
-from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Control, LineJudge, Refused
+from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, Refused
 from .stretch import stretches
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
@@ -115,39 +115,66 @@ class Decoder:
                 f"{count} lines, more than the {self._limits.max_events} of one body; send smaller batches"
             )
             raise Refusal(413, "too_many_events", message)
-        lines: list[bytes] = []
-        ids: set[str] = set()
-        services: set[str] = set()
-        numbers: list[int] = []
-        rejections: list[Rejection] = []
-        lost: list[Lost] = []
-        number = 0
-        closed = False
+        gathered = _Gathered()
         for index, raw in enumerate(body.split(b"\n")):
-            line = raw.strip(b" \t\r")
-            if not line:
-                continue
-            try:
-                verdict = self._judge.judge(line, received=received, numbered=numbered)
-            except Refused as refused:
-                rejections.append(
-                    Rejection(index, refused.code, refused.field, refused.message, line, number)
-                )
-                number += 1
-                continue
-            if isinstance(verdict, Control):
-                closed = closed or verdict.closed
-                if verdict.lost:
-                    lost.append(Lost(number, verdict.lost))
-                number += verdict.lost
-                continue
-            lines.append(verdict.line + b"\n")
-            services.add(verdict.service)
-            if verdict.correlation_id is not None:
-                ids.add(verdict.correlation_id)
-            numbers.append(number)
-            number += 1
-        return Batch(b"".join(lines), len(lines), number, ids, services, numbers, rejections, lost, closed)
+            if line := raw.strip(b" \t\r"):
+                try:
+                    verdict = self._judge.judge(line, received=received, numbered=numbered)
+                except Refused as refused:
+                    gathered.refuse(index, line, refused)
+                else:
+                    gathered.take(verdict)
+        return gathered.batch()
+
+
+class _Gathered:
+    """What the verdicts on a body's lines add up to."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._ids: set[str] = set()
+        self._services: set[str] = set()
+        self._numbers: list[int] = []
+        self._rejections: list[Rejection] = []
+        self._lost: list[Lost] = []
+        self._span = 0
+        self._closed = False
+
+    def refuse(self, index: int, line: bytes, refused: Refused) -> None:
+        """Set an event aside; it takes its number all the same."""
+        self._rejections.append(
+            Rejection(index, refused.code, refused.field, refused.message, line, self._span)
+        )
+        self._span += 1
+
+    def take(self, verdict: Accepted | Control) -> None:
+        """Keep an event, or heed a control line."""
+        if isinstance(verdict, Control):
+            self._closed = self._closed or verdict.closed
+            if verdict.lost:
+                self._lost.append(Lost(self._span, verdict.lost))
+            self._span += verdict.lost
+            return
+        self._lines.append(verdict.line + b"\n")
+        self._services.add(verdict.service)
+        if verdict.correlation_id is not None:
+            self._ids.add(verdict.correlation_id)
+        self._numbers.append(self._span)
+        self._span += 1
+
+    def batch(self) -> Batch:
+        """The whole of it."""
+        return Batch(
+            lines=b"".join(self._lines),
+            count=len(self._lines),
+            span=self._span,
+            correlation_ids=self._ids,
+            services=self._services,
+            numbers=self._numbers,
+            rejections=self._rejections,
+            lost=self._lost,
+            closed=self._closed,
+        )
 
 
 def _well_timed(events: list[Event], latest: datetime) -> bool:
