@@ -36,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     emitter = Emitter(settings)
     assert isinstance(emitter.sink, HttpTransport)
-    with contextlib.suppress(KeyboardInterrupt):  # what was read by then is still sent
-        _pipe(sys.stdin.buffer, emitter, emitter.sink, tee=options.tee)
-    emitter.close(DRAIN_SECONDS)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):  # what was read by then is still sent
+            _pipe(sys.stdin.buffer, emitter, emitter.sink, tee=options.tee)
+    finally:
+        emitter.close(DRAIN_SECONDS)
     stats = emitter.stats()
     if stats["queued"] or stats["dropped"] or stats["rejected"]:
         sys.stderr.write(f"logweir-ship: not all was delivered: {orjson.dumps(stats).decode()}\n")

@@ -15,6 +15,7 @@ from logweir.sender import HttpTransport
 from logweir.settings import Settings
 from logweir.sink import Sink, Transport
 from logweir.stdout import StdoutTransport
+from logweir.tally import Tally
 
 _NUMBER: Final = levels.NUMBER
 
@@ -42,6 +43,7 @@ class Emitter:
             "server_name": settings.server_name,
             "service_instance_id": f"{settings.server_name}:{os.getpid()}",
         }
+        self._tally = Tally()
         self._encoder = Encoder(
             {key: value for key, value in base.items() if value is not None},
             forced={} if settings.promote else {"promote": False},
@@ -59,7 +61,7 @@ class Emitter:
     ) -> None:
         """Emit one event. `fields` becomes the emitter's own; `error` is described in the event."""
         try:
-            number = _NUMBER.get(level)
+            number = _NUMBER.get(level) if type(level) is str else None
             if number is None:
                 level = levels.normalise(level) or "info"
                 number = _NUMBER[level]
@@ -68,6 +70,7 @@ class Emitter:
                     self._encoder.encode(event, level, fields, context.current(), error, handled), level
                 )
         except Exception as fault:  # noqa: BLE001 - an application never fails because it logs
+            self._tally.add("failed", level if type(level) is str else "info")
             self._notices.say("emit", f"an event was lost: {type(fault).__name__}: {fault}")
 
     def is_enabled_for(self, level: str) -> bool:
@@ -96,8 +99,10 @@ class Emitter:
 
     def stats(self) -> Mapping[str, Any]:
         """What became of the events so far."""
-        counted = self._transport.stats() if self._transport else {"transport": "custom"}
-        return {**counted, "encode_errors": self._encoder.encode_errors}
+        custom: dict[str, Any] = {"transport": "custom"}
+        counted = self._transport.stats() if self._transport else custom
+        dropped = {**counted.get("dropped", {}), **self._tally.by_reason()}
+        return {**counted, "dropped": dropped, "encode_errors": self._encoder.encode_errors}
 
     @property
     def _transport(self) -> Transport | None:

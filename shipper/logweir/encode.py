@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from logweir import exceptions, levels
+from logweir import exceptions
 from logweir.clean import MAX_TEXT_CHARACTERS, SCALARS, Cleaner
 from logweir.fields import ENCODE_ERROR, EVENT_NAME, FLAGS, TRUNCATED, UNNAMED_EVENT
 from logweir.redact import is_secret
@@ -73,7 +73,7 @@ class Encoder:
             prefix = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
             self._second = (seconds, prefix)
         timestamp = f"{prefix}{micros:06d}Z"
-        if event not in self._names:
+        if type(event) is not str or event not in self._names:
             event = self._name(event, fields)
         if (
             error is None
@@ -141,7 +141,7 @@ class Encoder:
 
     def _name(self, event: Any, fields: dict[str, Any]) -> str:
         """A name that the service takes; a free text becomes the message of a `log.record`."""
-        if isinstance(event, str) and EVENT_NAME.fullmatch(event):
+        if isinstance(event, str) and EVENT_NAME.fullmatch(event := str.__str__(event)):
             if len(self._names) < MAX_KNOWN_NAMES:
                 self._names.add(event)
             return event
@@ -181,8 +181,3 @@ def _thin(chain: Any) -> Any:
     first = chain[0]
     frames = first.get("frames", [])
     return [{**first, "value": str(first.get("value"))[:1024], "frames": [*frames[:10], *frames[10:][-10:]]}]
-
-
-def known_level(level: Any) -> str:
-    """The canonical name of `level`; what is no level counts as info."""
-    return levels.normalise(level) or "info"

@@ -7,6 +7,9 @@ from typing import Any, Final
 NUMBER: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 """Level to number, as in the standard library's logging."""
 
+MAX_DIGITS: Final = 9
+"""Of a level given as a number; Python refuses to read numbers of thousands of digits."""
+
 _OTHER_NAMES: Final = {
     "trace": "debug",
     "notset": "debug",
@@ -24,10 +27,12 @@ def normalise(level: Any) -> str | None:
     """The canonical name of a level given as a name in any case or as a number; None where it is neither."""
     if isinstance(level, int):
         return from_number(level)
-    text = str(level).strip().lower()
+    if not isinstance(level, str):
+        return None
+    text = level.strip().lower()
     if text in NUMBER:
         return text
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= MAX_DIGITS:
         return from_number(int(text))
     return _OTHER_NAMES.get(text)
 

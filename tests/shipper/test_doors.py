@@ -273,3 +273,20 @@ def test_a_sink_that_fails_never_fails_the_application(capfd: pytest.CaptureFixt
     logweir.emit("a.b")
     logweir.emit("a.b")
     assert capfd.readouterr().err == "logweir: an event was lost: OSError: no\n"
+    assert logweir.stats()["dropped"] == {"failed": {"info": 2}}
+
+
+def test_names_and_levels_of_any_type_cost_no_event(sink: CapturingSink) -> None:
+    log = logweir.get_logger()
+    log.info({"a": 1})  # type: ignore[arg-type]
+    log.log("9" * 5000, "a.b")  # type: ignore[arg-type]
+    logweir.emit("a.c", ["x"])  # type: ignore[arg-type]
+    logweir.emit("a.d", "40")
+    assert [(event["event"], event["level"]) for event in sink.events] == [
+        ("log.record", "info"),
+        ("a.b", "info"),
+        ("a.c", "info"),
+        ("a.d", "error"),
+    ]
+    assert sink.events[0]["message"] == {"a": 1}
+    assert logweir.stats()["dropped"] == {}

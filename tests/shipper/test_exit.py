@@ -69,6 +69,15 @@ plain text
     assert (unnamed["event"], unnamed["level"]) == ("log.record", "info")
 
 
+def test_pipe_carries_lines_whose_name_or_level_is_odd(service: PlayedService) -> None:
+    lines = b'{"event":{"kind":"event"},"n":1}\n{"event":"a.b","level":"%s"}\n' % (b"9" * 5000)
+    ended = run("-m", "logweir.cli", "pipe", "--url", service.url, stdin=lines)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    odd, named = service.events
+    assert (odd["event"], odd["message"], odd["n"]) == ("log.record", {"kind": "event"}, 1)
+    assert (named["event"], named["level"]) == ("a.b", "info")
+
+
 def test_pipe_sends_what_it_has_read_when_it_is_told_to_end(service: PlayedService) -> None:
     command = [sys.executable, "-m", "logweir.cli", "pipe", "--service", "shop", "--url", service.url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
