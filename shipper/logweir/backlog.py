@@ -142,7 +142,7 @@ class Backlog:
         self._sealed.extend(controls)
 
     def front(self, *, max_lines: int, max_bytes: int) -> list[Chunk]:
-        """The chunks to send next, in order: at least one where there is any, and none behind a stream's end.
+        """The chunks to send next, in order: at least one where there is any. A stream's end comes alone.
 
         Where no full chunk waits, the open one is sealed.
         """
@@ -154,7 +154,7 @@ class Backlog:
             for chunk in self._sealed:
                 lines += chunk.lines
                 size += chunk.size
-                if batch and (lines > max_lines or size > max_bytes):
+                if batch and (chunk.closes or lines > max_lines or size > max_bytes):
                     break
                 batch.append(chunk)
                 if chunk.closes:

@@ -74,7 +74,7 @@ class Delivery:
         """Begin a new stream; what is not acknowledged is numbered anew in it, from 1."""
         self.stream = str(uuid4())
         self.next_number = 1
-        self._highest_sent = 0
+        self._highest_sent = self._replaced = 0
 
     def step(self) -> float:
         """Send the next batch, if there is one, and deal with the answer. Returns the seconds to wait."""
@@ -92,7 +92,12 @@ class Delivery:
             return 0.0
         self.last_error = f"{answer.status or 'no answer'}: {answer.text}"
         if verdict is Verdict.CLONED:
-            self.open_stream()
+            if (
+                self._replaced == self.next_number
+            ):  # not a clone: what stood here before has arrived after all
+                self._let_go(batch)
+            else:
+                self.open_stream()
             return 0.0
         if verdict is Verdict.TOO_LARGE:
             self._send_less(batch)
@@ -168,7 +173,7 @@ class Delivery:
             return
         self._tally.add("too_large", _level_of(stub))
         self._notices.say("too_large", f"an event of {batch[0].size} bytes was too large for the service")
-        self._backlog.replace(batch, [Chunk(stub, lines=1)])
+        self._replace(batch, Chunk(stub, lines=1))
 
     def _give_up(self, batch: Sequence[Chunk], answer: Answer) -> None:
         """Count a batch that can never be accepted, and tell the service its numbers as lost."""
@@ -180,10 +185,14 @@ class Delivery:
             "refused", f"{len(lines)} events were refused for good, {answer.status}: {answer.text}"
         )
         if lines:
-            end = [batch[-1]] if batch[-1].closes else []
-            self._backlog.replace(batch, [Chunk.lost(_numbers(batch)), *end])
+            self._replace(batch, Chunk.lost(_numbers(batch)))
         else:
             self._let_go(batch)
+
+    def _replace(self, batch: Sequence[Chunk], chunk: Chunk) -> None:
+        """Send `chunk` under the numbers of `batch`; an earlier request may have brought that already."""
+        self._backlog.replace(batch, [chunk])
+        self._replaced = self.next_number
 
 
 def _numbers(batch: Sequence[Chunk]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,7 +45,9 @@ class PlayedService:
         self.holes = 0
         self.closed: list[str] = []
         self.repeated = 0
+        self.conflicts = 0
         self._next: dict[str, int] = {}
+        self._last: dict[str, tuple[int, int, int]] = {}
         self._lock = threading.Lock()
         outer = self
 
@@ -88,8 +91,11 @@ class PlayedService:
             fault = self.always
             if self.script and self.script[0].when(request):
                 fault = self.script.popleft()
+            if fault is None and self._conflicts(request, body):
+                fault = Fault(409)
             if fault is None or fault.stored:
                 self._store(request)
+                self._last[request.stream] = (request.seq, self._next[request.stream], zlib.crc32(body))
         if fault is not None and not fault.answered:
             handler.close_connection = True
             handler.connection.close()
@@ -102,6 +108,15 @@ class PlayedService:
         handler.end_headers()
         handler.wfile.write(answer)
 
+    def _conflicts(self, request: Request, body: bytes) -> bool:
+        """Whether the stream's last body had the same numbers and was another."""
+        first, behind, checksum = self._last.get(request.stream, (0, 0, 0))
+        span = sum(_span(line) for line in request.lines)
+        conflicts = bool(span) and (request.seq, request.seq + span) == (first, behind)
+        conflicts = conflicts and zlib.crc32(body) != checksum
+        self.conflicts += conflicts
+        return conflicts
+
     def _store(self, request: Request) -> None:
         number = request.seq
         known = self._next.get(request.stream, 1)
@@ -109,7 +124,7 @@ class PlayedService:
             if "_closed" in line:
                 self.closed.append(request.stream)
                 continue
-            count = line["_lost"]["count"] if "_lost" in line else 1
+            count = _span(line)
             if number < known:
                 self.repeated += 1
             else:
@@ -121,3 +136,10 @@ class PlayedService:
                     self.stored[request.stream, number] = line
             number += count
         self._next[request.stream] = known
+
+
+def _span(line: dict[str, Any]) -> int:
+    """How many numbers a line takes."""
+    if "_closed" in line:
+        return 0
+    return line["_lost"]["count"] if "_lost" in line else 1

@@ -116,6 +116,40 @@ def test_a_full_queue_drops_the_new_counts_by_level_and_tells_the_service(servic
     assert sorted(number for _, number in service.stored) == [*range(1, kept + 1), 401, 402]
 
 
+def test_a_lost_answer_followed_by_close_stores_and_counts_everything_once(service: PlayedService) -> None:
+    service.script.append(Fault(200, stored=True, answered=False))
+    sender = transport(service)
+    for number in range(5):
+        sender.put(line(number), "info")
+    assert sender.close(10)
+    assert numbers(service) == list(range(5))
+    assert sender.stats()["sent"] == 5
+    assert len(service.closed) == 1
+    assert service.conflicts == 0
+
+
+def test_an_end_whose_answer_was_lost_is_repeated_in_the_same_stream(service: PlayedService) -> None:
+    ends = Fault(200, stored=True, answered=False, when=lambda request: "_closed" in request.lines[-1])
+    service.script.append(ends)
+    sender = transport(service)
+    sender.put(line(0), "info")
+    assert sender.close(10)
+    assert numbers(service) == [0]
+    assert set(service.closed) == {service.requests[0].stream}
+
+
+def test_an_event_replaced_after_it_had_arrived_is_not_stored_again(service: PlayedService) -> None:
+    service.script.extend([Fault(200, stored=True, answered=False), Fault(413)])
+    sender = transport(service)
+    sender.put(line(0), "info")
+    assert sender.flush(10)
+    sender.put(line(1), "info")
+    assert sender.close(10)
+    assert service.conflicts == 1
+    assert numbers(service) == [0, 1]
+    assert {request.stream for request in service.requests} == {service.requests[0].stream}
+
+
 def test_409_opens_a_new_stream_with_the_same_events_from_1(service: PlayedService) -> None:
     service.script.append(Fault(409))
     sender = transport(service)
