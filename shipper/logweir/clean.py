@@ -38,7 +38,7 @@ _INT_LIMITS: Final = (-(2**63), 2**64 - 1)
 class Cleaner:
     """Cleans the values of one event, and remembers what had to be cut or could not be written.
 
-    `strict` also repairs what only JSON forbids: lone surrogates and integers beyond 64 bits.
+    `strict` also repairs what only orjson refuses: lone surrogates, integers beyond 64 bits, times of a zone.
     """
 
     def __init__(self, *, strict: bool = False) -> None:
@@ -56,7 +56,7 @@ class Cleaner:
         """
         cleaned: dict[str, Any] = {}
         for key, value in self._items(fields, "event"):
-            name = self._text(key, "key")
+            name = self._key(key, "key")
             if name.startswith("_") and name not in SENDER_KEYS:
                 continue
             plain = REDACTED if is_secret(name) and value is not None else self._plain(value, name, 2)
@@ -74,6 +74,13 @@ class Cleaner:
         return items[:MAX_KEYS]
 
     def _plain(self, value: Any, path: str, depth: int) -> Any:
+        try:
+            return self._convert(value, path, depth)
+        except Exception as fault:  # noqa: BLE001 - a foreign value may raise anything, whatever it is asked
+            self.faults.append(f"{path}: {type(fault).__name__}")
+            return f"<{type(value).__name__}>"
+
+    def _convert(self, value: Any, path: str, depth: int) -> Any:
         self._nodes += 1
         if type(value) in SCALARS:
             return self._scalar(value, path)
@@ -103,14 +110,19 @@ class Cleaner:
     def _mapping(self, mapping: Mapping[Any, Any], path: str, depth: int) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for key, value in self._items(mapping, path):
-            name = self._text(key if isinstance(key, str) else self._foreign(key, path), path)
+            name = self._key(key, path)
             secret = is_secret(name) and value is not None
             cleaned[name] = REDACTED if secret else self._plain(value, f"{path}.{name}", depth + 1)
         return cleaned
 
+    def _key(self, key: Any, path: str) -> str:
+        return self._text(str.__str__(key), path) if issubclass(type(key), str) else self._foreign(key, path)
+
     def _scalar(self, value: Any, path: str) -> Any:
         if isinstance(value, str):
             return self._text(value, path)
+        if self._strict and isinstance(value, datetime | time) and value.tzinfo is not None:
+            return value.isoformat()
         if self._strict and type(value) is int and not _INT_LIMITS[0] <= value <= _INT_LIMITS[1]:
             self.faults.append(f"{path}: integer beyond 64 bits")
             return hex(value) if value.bit_length() > 10_000 else str(value)
@@ -140,11 +152,14 @@ class Cleaner:
             self.cut.append(path[:256])
 
 
-def _number(value: Real | Decimal | timedelta) -> int | float:
-    """A number of a foreign type as one that JSON has; a time span in seconds."""
+def _number(value: Real | Decimal | timedelta) -> int | float | str:
+    """A number of a foreign type as one that JSON has, a time span in seconds; its text where none fits."""
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return int(value) if isinstance(value, Integral) else float(value)
+    try:
+        return int(value) if isinstance(value, Integral) else float(value)
+    except (ValueError, OverflowError):
+        return str(value)
 
 
 def _breaks_grammar(key: str, value: Any) -> bool:

@@ -45,7 +45,7 @@ class Encoder:
         forced: Mapping[str, Any] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._base = dict(base)
+        self._base = Cleaner(strict=True).clean(base)
         self._forced = dict(forced or {})
         self._clock_ns = clock_ns
         self._second = (-1, "")
@@ -103,7 +103,7 @@ class Encoder:
         try:
             return self._encode_carefully(core, {**context, **fields}, error, handled)
         except Exception as fault:  # noqa: BLE001 - emitting never raises, whatever an application passes in
-            return self._stub(core, fault)
+            return self._stub(core, context, fault)
 
     def _encode_carefully(
         self, core: dict[str, Any], fields: dict[str, Any], error: BaseException | None, handled: bool
@@ -111,7 +111,7 @@ class Encoder:
         self._learn(fields)
         if "exc_info" in fields:
             error = error or exceptions.from_exc_info(fields.pop("exc_info"))
-        described = exceptions.describe(error, handled=handled) if error is not None else {}
+        described = _describe(error, handled=handled) if error is not None else {}
         for strict in (False, True):
             cleaner = Cleaner(strict=strict)
             cleaned = cleaner.clean(fields)
@@ -148,10 +148,18 @@ class Encoder:
         fields["message_template" if "message" in fields else "message"] = event
         return UNNAMED_EVENT
 
-    def _stub(self, core: Mapping[str, Any], fault: Exception) -> bytes:
+    def _stub(self, core: Mapping[str, Any], context: Mapping[str, Any], fault: Exception) -> bytes:
         self.encode_errors += 1
-        note = {ENCODE_ERROR: type(fault).__name__}
-        return orjson.dumps({**core, **self._base, **self._forced, **note}, None, _OPTIONS)
+        kept = {**self._base, **Cleaner(strict=True).clean(context), **self._forced}
+        return orjson.dumps({**core, **kept, ENCODE_ERROR: type(fault).__name__}, None, _OPTIONS)
+
+
+def _describe(error: BaseException, *, handled: bool) -> dict[str, Any]:
+    """The exception's fields; only its type where its own methods or its modules' loaders raise."""
+    try:
+        return exceptions.describe(error, handled=handled)
+    except Exception:  # noqa: BLE001 - see above
+        return {"error_type": type(error).__name__}
 
 
 def _shrink(whole: dict[str, Any]) -> bytes:
