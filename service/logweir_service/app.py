@@ -23,7 +23,7 @@ from .derive import Derivation
 from .errors import ConfigurationError
 from .expose import Readable, reading_routes, refuse_alike
 from .find import ActiveIndex, Stories
-from .ingest import IngestDoor
+from .ingest import GuardedProtocol, IngestDoor
 from .journal import DataFolder, Journal, Recovery
 from .limits import Limits
 from .pipeline import Pipeline
@@ -174,7 +174,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             http(service),
-            http="httptools",
+            http=GuardedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

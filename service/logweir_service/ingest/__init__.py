@@ -1,5 +1,6 @@
 """The HTTP edge: who may send, how much, in which shape. Nothing behind it knows HTTP."""
 
 from .door import IngestDoor
+from .protocol import GuardedProtocol
 
-__all__ = ["IngestDoor"]
+__all__ = ["GuardedProtocol", "IngestDoor"]

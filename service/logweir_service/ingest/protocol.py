@@ -1,0 +1,127 @@
+"""uvicorn's HTTP protocol with what it lacks: deadlines, and limits of what comes before a body.
+
+Without them a sender that writes a byte a minute keeps its connection for ever, and one that sends headers
+without end keeps their memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, NoReturn
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+MAX_HEAD_BYTES = 16 << 10
+"""Request line and headers together."""
+
+MAX_HEADERS = 64
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Closes connections that are too slow (408) or bring too much before their body (431)."""
+
+    head_seconds: ClassVar[float] = 10.0
+    """From the connection, or a request's first byte, to the end of its headers."""
+    body_seconds: ClassVar[float] = 30.0
+    """From the end of the headers to the end of the body."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _in_head = True
+    _received_bytes = 0
+    """What came since the head began, as long as it is not complete."""
+    _head_bytes = 0
+    """What of it was understood."""
+    _refusal: tuple[int, str, str] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect a request soon."""
+        super().connection_made(transport)
+        self._expect(self.head_seconds, "the headers took longer than {:g} s")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, as long as the head of a request stays within its limits."""
+        super().data_received(data)
+        if self._in_head:
+            self._received_bytes += len(data)
+            if self._received_bytes > MAX_HEAD_BYTES:
+                self._refuse(*_HEAD_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser did not take, in the words of all refusals."""
+        self._refuse(*(self._refusal or (400, "invalid_http", msg)))
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        super().on_message_begin()
+        self._in_head, self._received_bytes, self._head_bytes = True, 0, 0
+        self._expect(self.head_seconds, "the headers took longer than {:g} s")
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, unless there are too many."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            self._stop(431, "too_many_headers", f"more than {MAX_HEADERS} headers")
+
+    def on_headers_complete(self) -> None:
+        """Go on with the body."""
+        self._in_head = False
+        if self.parser.get_http_version() == "1.1" and not any(name == b"host" for name, _ in self.headers):
+            self._stop(400, "invalid_http", "the Host header is missing")
+        super().on_headers_complete()
+        self._expect(self.body_seconds, "the body took longer than {:g} s")
+
+    def on_message_complete(self) -> None:
+        """The request is whole; how long its answer takes is ours."""
+        self._cancel()
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._stop(*_HEAD_TOO_LARGE)
+
+    def _stop(self, status: int, code: str, message: str) -> NoReturn:
+        """Refuse from within the parser, which ends in `send_400_response`."""
+        self._refusal = (status, code, message)
+        raise ValueError(message)
+
+    def _expect(self, seconds: float, otherwise: str) -> None:
+        self._cancel()
+        refusal = (408, "too_slow", otherwise.format(seconds))
+        self._deadline = self.loop.call_later(seconds, self._refuse, *refusal)
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer, unless an answer is under way, and close."""
+        self._cancel()
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
+            head = (
+                f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + content)
+        self.transport.close()
+
+
+_HEAD_TOO_LARGE = (431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes before the body")
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}

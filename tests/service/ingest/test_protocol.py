@@ -1,0 +1,135 @@
+"""Slow and swollen requests, on real sockets, against a server whose deadlines are short."""
+
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from logweir_service.ingest import GuardedProtocol
+
+HOST = b"Host: x\r\n"
+
+
+class Impatient(GuardedProtocol):
+    head_seconds = 0.3
+    body_seconds = 0.3
+
+
+async def answering(scope, receive, send):
+    """Reads the body, and answers with its length."""
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-size", b"%d" % size)]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture(scope="module")
+def port():
+    config = uvicorn.Config(answering, http=Impatient, ws="none", lifespan="off", log_config=None, port=0)
+    server = uvicorn.Server(config)
+    listener = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def talk(port, *parts):
+    """Send the parts, and return all that comes back until the server closes."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for part in parts:
+            client.sendall(part)
+        while chunk := client.recv(65536):
+            answer += chunk
+    return answer
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"GET / HTTP/1.1\r\n",),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"X: ",),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",),
+    ],
+    ids=["silence", "half a head", "half a header", "half a body", "half a chunk"],
+)
+def test_slow_request_is_ended_with_408(port, parts):
+    answer = talk(port, *parts)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b'"error":"too_slow"' in answer
+
+
+def test_head_that_drips_on_is_ended_though_it_never_pauses(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        answer = b""
+        client.settimeout(0.05)
+        while not answer:
+            client.sendall(b"X-More: 1\r\n"[:1])
+            try:
+                answer = client.recv(100)
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        (b"X: " + b"y" * 100_000 + b"\r\n", b"headers_too_large"),
+        (b"X: " + b"y" * 20_000 + b"\r\n", b"headers_too_large"),
+        (b"X: " + b"y" * 100_000, b"headers_too_large"),
+        (b"".join(b"X-%d: y\r\n" % n for n in range(5000)), b"too_many_headers"),
+        (b"".join(b"X-%d: y\r\n" % n for n in range(100)), b"too_many_headers"),
+    ],
+    ids=["100 KB", "20 KB", "100 KB that never ends", "5000 headers", "100 headers"],
+)
+def test_swollen_head_is_refused_with_431(port, head, code):
+    try:
+        answer = talk(port, b"GET / HTTP/1.1\r\n" + HOST + head + b"\r\n")
+    except ConnectionResetError:
+        pytest.fail("the answer was lost in a reset")
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert code in answer
+
+
+def test_overlong_request_line_is_refused_with_431(port):
+    answer = talk(port, b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 431")
+
+
+def test_request_without_host_is_refused(port):
+    assert talk(port, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_large_body_and_a_second_request_on_the_connection_are_served(port):
+    body = b"x" * 1_000_000
+    request = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    answer = talk(port, request, b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert b"x-size: 1000000" in answer
+
+
+def test_others_are_served_while_many_connections_are_idle(port):
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    try:
+        answer = talk(port, b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+    finally:
+        for connection in idle:
+            connection.close()
