@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, TypeVar, cast
 
@@ -76,14 +76,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         A generator's event comes when it is exhausted or closed; events between its items are not inside it.
         """
         if inspect.isasyncgenfunction(function):
-
-            @functools.wraps(function)
-            async def iterate_async(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-                with self._again(detached=True):
-                    async for item in function(*args, **kwargs):
-                        yield item
-
-            return cast("Function", iterate_async)
+            return cast("Function", _async_generator(self, function))
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
@@ -113,3 +106,29 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         fresh = event(self._name, level=self._level, **self._given)
         fresh._detached = detached
         return fresh
+
+
+def _async_generator(timed: event, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:
+    """`function` with its event. What is sent or thrown in reaches it, as by ``yield from``."""
+
+    @functools.wraps(function)
+    async def iterate_async(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        with timed._again(detached=True):
+            inner = function(*args, **kwargs)
+            step = inner.asend(None)
+            while True:
+                try:
+                    item = await step
+                except StopAsyncIteration:
+                    return
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await inner.aclose()
+                    raise
+                except BaseException as thrown:  # noqa: BLE001 - it goes on to whom it is meant for
+                    step = inner.athrow(thrown)
+                else:
+                    step = inner.asend(sent)
+
+    return iterate_async

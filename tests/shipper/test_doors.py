@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import io
 import json
@@ -10,7 +11,8 @@ import logging
 import logging.config
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -250,6 +252,34 @@ def test_functions_of_every_kind_are_timed(sink: CapturingSink) -> None:
     names = [event["event"] for event in sink.events]
     assert names == ["f.sync", "f.async", "f.async_generator", "f.generator"]
     assert all(event["outcome"] == "success" for event in sink.events)
+
+
+def test_a_timed_async_generator_is_sent_to_thrown_into_and_closed(sink: CapturingSink) -> None:
+    heard: list[Any] = []
+
+    @logweir.event("f.echo")
+    async def echo() -> AsyncGenerator[int, str]:
+        try:
+            heard.append((yield 1))
+            yield 2
+        except ValueError as error:
+            heard.append(error)
+            raise
+        finally:
+            heard.append("closed")
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="x"):
+            async with contextlib.asynccontextmanager(echo)():
+                raise ValueError("x")
+        generator = echo()
+        await anext(generator)
+        assert await generator.asend("hello") == 2
+        await generator.aclose()
+
+    asyncio.run(main())
+    assert [str(each) for each in heard] == ["x", "closed", "hello", "closed"]
+    assert [event["outcome"] for event in sink.events] == ["failure", "cancelled"]
 
 
 def test_a_cancelled_task_is_cancelled_not_failed(sink: CapturingSink) -> None:
