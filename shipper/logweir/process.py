@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from logweir.emitter import Emitter
@@ -16,7 +18,10 @@ from logweir.sink import Sink
 EXIT_FLUSH_SECONDS: Final = 2.0
 
 _making = threading.RLock()
+os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
 _emitter: Emitter | None = None
+_earlier: list[Emitter] = []
+"""Those that another `configure` replaced while they still had something to send, the newest first."""
 
 
 def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want to set
@@ -35,6 +40,8 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
 
     An argument wins over its environment variable, that over the default; no thread is started and nothing
     is sent before the first event.
+
+    Where it changes something, what was emitted so far still goes where it was meant to go.
 
     - `service`: LOGWEIR_SERVICE, then OTEL_SERVICE_NAME, then the name of the script.
     - `url`: LOGWEIR_URL, the service's base address. Without one, events are written to standard output.
@@ -67,8 +74,10 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
         if earlier is not None and earlier.settings == settings:
             return
         _emitter = Emitter(settings)
-    if earlier is not None:
-        earlier.close(0)
+        if earlier is not None:
+            _earlier.insert(0, earlier)
+    if earlier is not None and earlier.close(0):
+        _earlier.remove(earlier)
 
 
 def emitter() -> Emitter:
@@ -96,7 +105,7 @@ def emit(event: str, level: str = "info", **fields: Any) -> None:
 
 def flush(timeout_seconds: float = 2.0) -> bool:
     """Wait until all events so far are delivered. False where the time ran out; they stay queued then."""
-    return _emitter.flush(timeout_seconds) if _emitter else True
+    return _all_done(Emitter.flush, timeout_seconds)
 
 
 async def aflush(timeout_seconds: float = 2.0) -> bool:
@@ -106,7 +115,7 @@ async def aflush(timeout_seconds: float = 2.0) -> bool:
 
 def close(timeout_seconds: float = 2.0) -> bool:
     """Flush, and tell the service that this stream has ended. An event emitted later opens a new one."""
-    return _emitter.close(timeout_seconds) if _emitter else True
+    return _all_done(Emitter.close, timeout_seconds)
 
 
 async def aclose(timeout_seconds: float = 2.0) -> bool:
@@ -116,10 +125,31 @@ async def aclose(timeout_seconds: float = 2.0) -> bool:
 
 def stats() -> Mapping[str, Any]:
     """What became of the events so far: emitted, sent, queued, dropped by reason and level, retries, ..."""
-    return emitter().stats()
+    counted: Mapping[str, Any] = emitter().stats()
+    for earlier in _earlier:
+        counted = _sum(counted, earlier.stats())
+    return counted
 
 
 @atexit.register
 def _close_at_exit() -> None:
-    if _emitter is not None:
-        _emitter.close_at_exit(EXIT_FLUSH_SECONDS)
+    _all_done(Emitter.close_at_exit, EXIT_FLUSH_SECONDS)
+
+
+def _all_done(end: Callable[[Emitter, float], bool], timeout_seconds: float) -> bool:
+    """Call `end` on the emitter and on earlier ones, within one time; whether all were done."""
+    deadline = time.monotonic() + timeout_seconds
+    emitters = [_emitter, *_earlier] if _emitter else _earlier
+    done = [end(each, max(0.0, deadline - time.monotonic())) for each in emitters]
+    return all(done)
+
+
+def _sum(newer: Mapping[str, Any], older: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts added, also in mappings of counts; of anything else the newer."""
+    total = {**older, **newer}
+    for key in older.keys() & newer.keys():
+        if isinstance(newer[key], Mapping):
+            total[key] = _sum(newer[key], older[key])
+        elif isinstance(newer[key], int):
+            total[key] += older[key]
+    return total

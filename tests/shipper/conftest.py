@@ -26,6 +26,7 @@ def fresh_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ).split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(process, "_emitter", None)
+    monkeypatch.setattr(process, "_earlier", [])
     logweir.clear()
     yield
     logweir.clear()
