@@ -108,13 +108,13 @@ class _Request:
         elif error is not None or (status is not None and status >= 500):
             fields["outcome"] = "failure"
             level = "warning" if error is None else "error"
-            status = status or 500
+            status = status or 500  # a response that has begun keeps its status, whatever fails later
             if error is None:
                 fields["error_type"] = str(status)
         else:
             fields["outcome"] = "success"
         if status is not None:
-            fields["http_response_status_code"] = status if error is None else 500
+            fields["http_response_status_code"] = status
         process.emitter().emit("http.request", level, fields, error=error, handled=False)
 
     def _fields(self, seconds: float) -> dict[str, Any]:

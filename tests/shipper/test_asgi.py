@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.applications import Starlette
@@ -41,6 +41,11 @@ def requests(
             return [await client.request(method, path, headers=headers) for method, path in paths]
 
     return asyncio.run(run())
+
+
+async def failing_midway() -> AsyncIterator[bytes]:
+    yield b"a"
+    raise RuntimeError("midway")
 
 
 def shop() -> FastAPI:
@@ -71,6 +76,15 @@ def shop() -> FastAPI:
     @app.get("/health")
     async def health() -> str:
         return "ok"
+
+    @app.get("/broken-later")
+    async def broken_later(tasks: BackgroundTasks) -> str:
+        tasks.add_task(broken)
+        return "ok"
+
+    @app.get("/broken-stream")
+    async def broken_stream() -> StreamingResponse:
+        return StreamingResponse(failing_midway())
 
     router = APIRouter(prefix="/v2")
 
@@ -155,6 +169,19 @@ def test_an_unhandled_exception_is_exactly_one_error(sink: CapturingSink, outsid
     assert not raised["frames"][0]["in_app"]
     if outside:
         assert answer.headers.get_list("x-correlation-id") == [request["correlation_id"]]
+
+
+@pytest.mark.parametrize("path", ["/broken-later", "/broken-stream"])
+def test_what_fails_after_the_response_has_begun_is_an_error_of_its_status(
+    sink: CapturingSink, path: str
+) -> None:
+    app = shop()
+    app.add_middleware(logweir.asgi.Middleware)
+    requests(app, ("GET", path))
+    (request,) = sink.events
+    assert (request["level"], request["outcome"]) == ("error", "failure")
+    assert request["http_response_status_code"] == 200
+    assert request["error_type"] == "RuntimeError"
 
 
 def test_a_5xx_on_purpose_is_a_warning_named_after_its_status(sink: CapturingSink) -> None:
@@ -285,7 +312,8 @@ TRAFFIC = [
     *[("GET", f"/orders/{last}") for last in ("1", "2", "x", "")],
     *[("POST", "/orders"), ("DELETE", "/orders"), ("OPTIONS", "/orders")],
     *[("PUT", "/orders/1"), ("HEAD", "/orders/1")],
-    *[("GET", path) for path in ("/broken", "/unavailable", "/nowhere", "/slash", "/slash/", "/docs", "/")],
+    *[("GET", path) for path in ("/broken", "/broken-later", "/broken-stream")],
+    *[("GET", path) for path in ("/unavailable", "/nowhere", "/slash", "/slash/", "/docs", "/")],
     *[("GET", "/api/v2/things/a"), ("GET", "/api/v2/none"), ("POST", "/api/v2/things/a")],
     *[("GET", "/sub/items/3"), ("GET", "/sub/none"), ("POST", "/sub/items/3"), ("GET", "/sub")],
     *[("GET", "/sub/deep/x"), ("GET", "/fast/admin/p"), ("GET", "/fast/none")],
