@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from logweir.fields import CLOSED, LOST
@@ -71,9 +72,9 @@ class Chunk:
 class Backlog:
     """A bounded queue of encoded events: `put` from any thread, the rest from the sender alone.
 
-    `put` never blocks for longer than an append in another thread takes. It may be re-entered on its own
-    thread (by a signal handler or a finaliser): such an event waits aside and follows. `wake` is called
-    when a first event came after the sender slept, and when a chunk is full.
+    `put` never blocks for longer than an append in another thread takes. It may be called in the midst of
+    any change on the same thread (by a signal handler or a finaliser): such an event waits aside and follows.
+    `wake` is called when a first event came after the sender slept, and when a chunk is full.
     """
 
     def __init__(self, *, max_bytes: int, tally: Tally, wake: Callable[[], None]) -> None:
@@ -91,32 +92,49 @@ class Backlog:
         self._sealed: deque[Chunk] = deque()
         self._open = bytearray()
         self._open_lines = 0
-        self._used_bytes = 0
+        self._sealed_bytes = self._sealed_numbers = 0
         self._lost = 0
         self._asleep = True
-        self.accepted = self.released = 0
+        self.released = 0
 
     def put(self, line: bytes, level: str) -> None:
         """Take one event, or drop and count it where there is no room."""
         with self._lock:
-            self.accepted += 1
             if self._busy:
                 self._aside.append((line, level))
                 return
             self._busy = True
             try:
                 self._append(line, level)
-                while self._aside:
-                    self._append(*self._aside.popleft())
-                if self._asleep or self._is_full():
-                    self._asleep = False
-                    self._wake()
+                self._settle()
             finally:
                 self._busy = False
 
+    @contextmanager
+    def _change(self) -> Iterator[bool]:
+        """What `put` does, for the methods called less often; false in the midst of another change."""
+        with self._lock:
+            if self._busy:
+                yield False
+                return
+            self._busy = True
+            try:
+                yield True
+                self._settle()
+            finally:
+                self._busy = False
+
+    def _settle(self) -> None:
+        """End a change: what was put in its midst follows, and the sender is told where it has to be."""
+        while self._aside:
+            self._append(*self._aside.popleft())
+        if self._is_full() or (self._asleep and not self.is_empty()):
+            self._asleep = False
+            self._wake()
+
     def _append(self, line: bytes, level: str) -> None:
         limit = self._max_bytes_below_warning if level in _BELOW_WARNING else self._max_bytes
-        if self._used_bytes + len(line) > limit:
+        if self._sealed_bytes + len(self._open) + len(line) > limit:
             self._lost += 1
             self._tally.add("queue_full", level)
             return
@@ -124,30 +142,37 @@ class Backlog:
             self._seal()
         self._open += line
         self._open_lines += 1
-        self._used_bytes += len(line)
 
     def _is_full(self) -> bool:
         return self._open_lines >= CHUNK_LINES or len(self._open) >= CHUNK_BYTES
 
     def _seal(self, *, closes: bool = False) -> None:
-        """Make the open lines, what was lost after them, and the stream's end into chunks."""
+        """Make the open lines, what was lost after them, and the stream's end into chunks.
+
+        The lines are counted anew: a signal handler that raised may have kept `put` from counting one.
+        """
         if self._open:
-            self._sealed.append(Chunk(self._open, lines=self._open_lines))
+            chunk = Chunk(self._open, lines=self._open.count(b"\n"))
             self._open, self._open_lines = bytearray(), 0
-        controls = [Chunk.lost(self._lost)] if self._lost else []
-        self._lost = 0
+            self._keep(chunk)
+        if self._lost:
+            chunk, self._lost = Chunk.lost(self._lost), 0
+            self._keep(chunk)
         if closes:
-            controls.append(Chunk.closed())
-        self._used_bytes += sum(chunk.size for chunk in controls)
-        self._sealed.extend(controls)
+            self._keep(Chunk.closed())
+
+    def _keep(self, chunk: Chunk) -> None:
+        self._sealed.append(chunk)
+        self._sealed_bytes += chunk.size
+        self._sealed_numbers += chunk.numbers
 
     def front(self, *, max_lines: int, max_bytes: int) -> list[Chunk]:
         """The chunks to send next, in order: at least one where there is any. A stream's end comes alone.
 
         Where no full chunk waits, the open one is sealed.
         """
-        with self._lock:
-            if not self._sealed and not self._busy:
+        with self._change() as whole:
+            if whole and not self._sealed:
                 self._seal()
             batch: list[Chunk] = []
             lines = size = 0
@@ -163,24 +188,24 @@ class Backlog:
 
     def release(self, batch: Sequence[Chunk]) -> None:
         """Let go of the first chunks, which are delivered or given up."""
-        with self._lock:
+        with self._change():
             for chunk in batch:
                 self._sealed.popleft()
-                self._used_bytes -= chunk.size
+                self._sealed_bytes -= chunk.size
                 self.released += chunk.numbers
 
     def replace(self, batch: Sequence[Chunk], chunks: Sequence[Chunk]) -> None:
         """Put `chunks` in the place of `batch`, the first ones; they must take as many numbers."""
-        with self._lock:
+        with self._change():
             for _ in batch:
                 self._sealed.popleft()
-            self._used_bytes += sum(chunk.size for chunk in chunks) - sum(chunk.size for chunk in batch)
+            self._sealed_bytes += sum(chunk.size for chunk in chunks) - sum(chunk.size for chunk in batch)
             self._sealed.extendleft(reversed(chunks))
 
     def close_stream(self) -> None:
         """Let a control line end the stream after what is there, unless that is done already."""
-        with self._lock:
-            if not (self._sealed and self._sealed[-1].closes and not self._open):
+        with self._change() as whole:
+            if whole and not (self._sealed and self._sealed[-1].closes and not self._open):
                 self._seal(closes=True)
 
     def has_full_chunk(self) -> bool:
@@ -193,12 +218,18 @@ class Backlog:
 
     def sleep_if_empty(self, fall_asleep: Callable[[], None]) -> bool:
         """Where nothing waits, call `fall_asleep` and be true; from then on the next event calls `wake`."""
-        with self._lock:
+        with self._change():
             if not self.is_empty():
                 return False
             self._asleep = True
             fall_asleep()
             return True
+
+    @property
+    def accepted(self) -> int:
+        """Events put so far, dropped ones included."""
+        with self._lock:
+            return self._sealed_numbers + self._open_lines + self._lost + len(self._aside)
 
     @property
     def queued(self) -> int:
@@ -208,9 +239,9 @@ class Backlog:
     @property
     def used_bytes(self) -> int:
         """The room taken, of `max_bytes`."""
-        return self._used_bytes
+        return self._sealed_bytes + len(self._open)
 
     @property
     def free_share(self) -> float:
         """The part of the room that is free, from 0 to 1."""
-        return 1 - self._used_bytes / self._max_bytes
+        return 1 - self.used_bytes / self._max_bytes
