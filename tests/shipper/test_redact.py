@@ -1,0 +1,88 @@
+"""Secrets are found by their keys, and in texts by their shape; what only looks like one is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+import logweir
+from logweir.fields import RESERVED
+from logweir.redact import TEXTS, is_secret, mask
+from logweir.testing import CapturingSink
+
+TELEGRAM = "123456789:" + "AAx-_" * 7
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Authorization: Bearer abc.def-ghi_jkl", "Authorization: Bearer [redacted]"),
+        ("Authorization: Basic dXNlcjpodW50ZXIy", "Authorization: Basic [redacted]"),
+        ("postgres://app:hunter2@db/x refused", "postgres://app:[redacted]@db/x refused"),
+        ("postgres://app:hun@ter2@db/x refused", "postgres://app:[redacted]@db/x refused"),
+        ("bad eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig-na_ture", "bad [redacted]"),
+        ("login failed: password=hunter2, user=a", "login failed: password=[redacted], user=a"),
+        ("{'password': 'hunter2', 'n': 1}", "{'password': [redacted], 'n': 1}"),
+        ('{"password": "hun\\"ter2", "n": 1}', '{"password": [redacted], "n": 1}'),
+        ('"{\\"password\\": \\"hunter2\\"}"', '"{\\"password\\": [redacted]\\"}"'),
+        ("{'token': b'hunter2'}", "{'token': [redacted]}"),
+        ("grant_type=x&client_secret=hunter2&a=1", "grant_type=x&client_secret=[redacted]&a=1"),
+        ("access_token=hunter2", "access_token=[redacted]"),
+        ("x-api-key: hunter2", "x-api-key: [redacted]"),
+        ("AWS_SECRET_ACCESS_KEY=hunter2", "AWS_SECRET_ACCESS_KEY=[redacted]"),
+        (f"/bot{TELEGRAM}/sendMessage", "/bot[redacted]/sendMessage"),
+    ],
+)
+def test_credentials_in_texts_are_masked_by_their_shape(text: str, masked: str) -> None:
+    assert mask(text) == masked
+    assert mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing to hide: 17 tokens",
+        "Basic authentication failed",
+        "Bearer authentication is asked for",
+        "http://host:8080/a?mail=a@b.c",
+        "gen_ai_usage_input_tokens=5",
+        "took 1234567: 12 ms",
+        "monkey: see",
+    ],
+)
+def test_prose_is_not_masked(text: str) -> None:
+    assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    "part", ["eyJ-", "eyJaaaaaaaa.", "basic ", "password ", "password=", "a://b:", "1", "\\", "token: \\"]
+)
+@pytest.mark.timeout(20)  # what is quadratic would take minutes
+def test_a_text_made_to_be_slow_is_not(part: str) -> None:
+    mask(part * (1_000_000 // len(part)))
+
+
+@pytest.mark.parametrize("key", sorted(TEXTS))
+def test_texts_are_masked_on_the_fast_and_on_the_careful_way(sink: CapturingSink, key: str) -> None:
+    for odd in (None, None, object()):
+        fields: dict[str, Any] = {key: "password=hunter2", "odd": odd}
+        logweir.emit("a.b", **fields)
+    assert [event[key] for event in sink.events] == ["password=[redacted]"] * 3
+
+
+def test_a_free_text_is_masked(sink: CapturingSink) -> None:
+    logweir.get_logger().info("Refused: token=hunter2")
+    assert sink.events[0]["message"] == "Refused: token=[redacted]"
+
+
+def test_a_token_in_a_called_path_is_masked(sink: CapturingSink) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200))
+    client = logweir.httpx.instrument(httpx.Client(transport=transport))
+    client.post(f"https://api.telegram.org/bot{TELEGRAM}/sendMessage")
+    assert sink.events[0]["url_path"] == "/bot[redacted]/sendMessage"
+
+
+def test_no_reserved_field_is_redacted_by_its_key() -> None:
+    assert not any(is_secret(key) for key in RESERVED)
