@@ -23,13 +23,21 @@ _GONE: Final = frozenset({"ClientDisconnect", "WebSocketDisconnect"})
 """Starlette's names for a client that went away."""
 
 
+_SERVED: Final = "logweir.served"
+"""In a scope: a middleware around this one reports the request."""
+_MAX_DIGITS: Final = 18
+"""Of a body's size; Python refuses to read numbers of thousands of digits."""
+
+
 class Middleware:
     """Gives each request a correlation id and reports it with one ``http.request`` event.
 
     ``app.add_middleware(logweir.asgi.Middleware)``, or around any ASGI application: ``app =
     Middleware(app)``. The ids that a request brings are taken where they are well formed, unless
-    `trust_inbound_ids` is false. Paths in `skip` make no event, except when their handler raises. On
-    shutdown all events are flushed, because under uvicorn `atexit` never runs.
+    `trust_inbound_ids` is false. Paths in `skip` make no event, except when their handler raises. A
+    websocket makes none, except a ``websocket.failed`` when its handler raises. Inside of another one, such
+    as in a mounted application, the middleware only passes on. On shutdown all events are flushed, because
+    under uvicorn `atexit` never runs.
     """
 
     def __init__(
@@ -43,8 +51,12 @@ class Middleware:
         """Serve one connection."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, _flushing(send))
-        elif scope["type"] in ("http", "websocket"):
-            await self._serve(scope, receive, send)
+        elif scope["type"] in ("http", "websocket") and _SERVED not in scope:
+            scope[_SERVED] = True
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                del scope[_SERVED]
         else:
             await self.app(scope, receive, send)
 
@@ -62,7 +74,7 @@ class Middleware:
         finally:
             seconds = span.end()
             try:
-                if scope["type"] == "http" and (error is not None or request.path not in self._skip):
+                if error is not None or (scope["type"] == "http" and request.path not in self._skip):
                     request.report(seconds, error)
             finally:
                 context.replace(earlier)
@@ -73,7 +85,7 @@ class _Request:
 
     def __init__(self, app: Application, scope: Scope, correlation_id: str, send: Send) -> None:
         self.path: str = scope["path"]
-        self._method = scope.get("method", "")
+        self._method = scope.get("method")
         self._app = scope.get("app") or routed(app)
         self._before = {
             key: scope[key] for key in ("type", "path", "method", "root_path", "headers") if key in scope
@@ -113,18 +125,18 @@ class _Request:
                 fields["error_type"] = str(status)
         else:
             fields["outcome"] = "success"
-        if status is not None:
-            fields["http_response_status_code"] = status
-        process.emitter().emit("http.request", level, fields, error=error, handled=False)
+        if self._method is not None:
+            if status is not None:
+                fields["http_response_status_code"] = status
+            process.emitter().emit("http.request", level, fields, error=error, handled=False)
+        elif error is not None:
+            process.emitter().emit("websocket.failed", level, fields, error=error, handled=False)
 
     def _fields(self, seconds: float) -> dict[str, Any]:
-        fields = {
-            "http_request_method": self._method,
-            "url_path": self.path,
-            "duration_seconds": seconds,
-            "http_response_body_size": self._body_bytes,
-            "span_kind": "server",
-        }
+        fields = {"url_path": self.path, "duration_seconds": seconds, "span_kind": "server"}
+        if self._method is not None:
+            fields["http_request_method"] = self._method
+            fields["http_response_body_size"] = self._body_bytes
         with contextlib.suppress(
             Exception
         ):  # an application's own routes may raise anything when asked again
@@ -136,7 +148,7 @@ class _Request:
         for name, value in self._before["headers"]:
             if name == b"user-agent":
                 fields["user_agent_original"] = value.decode("latin-1")
-            elif name == b"content-length" and value.isdigit():
+            elif name == b"content-length" and value.isdigit() and len(value) <= _MAX_DIGITS:
                 fields["http_request_body_size"] = int(value)
         return fields
 

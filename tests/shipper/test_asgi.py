@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import logweir
 from logweir import context
@@ -267,6 +269,67 @@ def test_the_context_is_reset_after_each_request_and_the_header_never_doubled(si
     (request,) = sink.events
     assert request["user_id"] == "u1", "what the handler bound is in the request's event"
     assert "job" not in request
+
+
+@pytest.mark.parametrize("length", ["2", "2" * 5000])
+def test_the_size_of_a_body_is_known_where_it_is_a_number(sink: CapturingSink, length: str) -> None:
+    app = shop()
+    app.add_middleware(logweir.asgi.Middleware)
+    (answer,) = requests(app, ("GET", "/health"), headers={"content-length": length})
+    assert answer.status_code == 200
+    assert sink.events[0].get("http_request_body_size") == (2 if length == "2" else None)
+
+
+def test_an_application_mounted_in_another_is_reported_once(sink: CapturingSink) -> None:
+    async def inner(request: Request) -> PlainTextResponse:
+        logweir.emit("inside.it")
+        return PlainTextResponse("ok")
+
+    mounted = Starlette(routes=[Route("/items/{item}", inner)])
+    mounted.add_middleware(logweir.asgi.Middleware)
+    app = logweir.asgi.Middleware(Starlette(routes=[Mount("/sub", mounted)]))
+    (answer,) = requests(app, ("GET", "/sub/items/3"))
+    inside, request = sink.events
+    assert request["http_route"] == "/sub/items/{item}"
+    assert inside["correlation_id"] == request["correlation_id"]
+    assert answer.headers.get_list("x-correlation-id") == [request["correlation_id"]]
+
+
+def test_a_failed_websocket_is_one_error_and_any_other_nothing(sink: CapturingSink) -> None:
+    app = FastAPI()
+    app.add_middleware(logweir.asgi.Middleware)
+
+    @app.websocket("/rooms/{room}")
+    async def enter(websocket: WebSocket, room: str) -> None:
+        await websocket.accept()
+        if room == "left":
+            await websocket.receive_text()
+        if room == "broken":
+            raise RuntimeError("x")
+
+    async def connect(room: str) -> None:
+        incoming = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}])
+
+        async def receive() -> Any:
+            return next(incoming)
+
+        async def send(message: Any) -> None:
+            pass
+
+        path = f"/rooms/{room}"
+        scope = {"type": "websocket", "path": path, "headers": [], "query_string": b"", "subprotocols": []}
+        await app(scope, receive, send)
+
+    asyncio.run(connect("fine"))
+    with contextlib.suppress(WebSocketDisconnect):
+        asyncio.run(connect("left"))
+    with pytest.raises(RuntimeError):
+        asyncio.run(connect("broken"))
+    (failed,) = sink.events
+    assert (failed["event"], failed["level"], failed["outcome"]) == ("websocket.failed", "error", "failure")
+    assert (failed["http_route"], failed["url_path"]) == ("/rooms/{room}", "/rooms/broken")
+    assert failed["error_type"] == "RuntimeError"
+    assert "http_response_status_code" not in failed
 
 
 def test_skipped_paths_make_no_event_unless_they_fail(sink: CapturingSink) -> None:
