@@ -43,11 +43,14 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         self._given = fields
         self._fields = dict(fields)
         self._detached = False
+        self._span: Span | None = None
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._fields[key] = value
 
     def __enter__(self) -> event:
+        if self._span is not None:
+            raise RuntimeError("an event times one block; make another for another block")
         self._earlier: Mapping[str, Any] = context.current()
         self._span = Span(self._earlier, detached=self._detached)
         return self
@@ -55,9 +58,11 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        span = self._span
+        assert span is not None
         around = context.current() if self._detached else self._earlier
         fields = self._fields
-        fields["duration_seconds"] = self._span.end()
+        fields["duration_seconds"] = span.end()
         level = self._level
         if error is None:
             fields.setdefault("outcome", "success")
@@ -66,8 +71,8 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
             error = None
         else:
             fields.setdefault("outcome", "failure")
-            level = "error" if self._span.outermost else "warning"
-        process.emitter().emit(self._name, level, fields, error=error, handled=not self._span.outermost)
+            level = "error" if span.outermost else "warning"
+        process.emitter().emit(self._name, level, fields, error=error, handled=not span.outermost)
         context.restore(KEYS, around)
 
     def __call__(self, function: Function) -> Function:

@@ -224,6 +224,15 @@ def test_an_exception_through_several_timed_blocks_is_one_error(sink: CapturingS
     assert job["exception"][0]["handled"] is False
 
 
+def test_an_event_times_one_block_only(sink: CapturingSink) -> None:
+    timed = logweir.event("db.query")
+    with timed, pytest.raises(RuntimeError, match="one block"), timed:
+        pass
+    with pytest.raises(RuntimeError, match="one block"), timed:
+        pass
+    assert [event["event"] for event in sink.events] == ["db.query"]
+
+
 def test_functions_of_every_kind_are_timed(sink: CapturingSink) -> None:
     @logweir.event("f.sync")
     def sync(number: int) -> int:
