@@ -84,9 +84,14 @@ def _call(request: httpx.Request, peer_service: str | None) -> event:
 
 
 def _add_headers(request: httpx.Request) -> None:
-    """Give the request the ids of its span, unless the caller chose others."""
+    """Give the request the ids of its span, unless the caller chose others.
+
+    A retry, or the request that follows a redirect, comes with those of the one before.
+    """
+    ours = request.extensions.setdefault("logweir", {})
     for name, value in provide(context.current()).items():
-        request.headers.setdefault(name, value)
+        if request.headers.get(name) == ours.get(name):
+            request.headers[name] = ours[name] = value
 
 
 def _note(call: event, response: httpx.Response) -> None:

@@ -67,6 +67,24 @@ def test_a_call_that_fails_on_the_network_is_an_event(sink: CapturingSink) -> No
     assert "http_response_status_code" not in call
 
 
+def test_each_redirect_sends_a_span_of_its_own(sink: CapturingSink) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(httpx.Request("GET", request.url, headers=request.headers))
+        return httpx.Response(302, headers={"location": "/new"} if request.url.path == "/old" else {})
+
+    transport = logweir.httpx.Transport(httpx.MockTransport(answer))
+    client = httpx.Client(transport=transport, follow_redirects=True)
+    theirs = f"00-{'1' * 32}-{'2' * 16}-01"
+    with logweir.bound(correlation_id="c1"):
+        client.get("http://pay.local/old")
+        client.get("http://pay.local/old", headers={"traceparent": theirs})
+    spans = [request.headers["traceparent"].split("-")[2] for request in seen]
+    assert spans[:2] == [event["span_id"] for event in sink.events][:2]
+    assert [request.headers["traceparent"] for request in seen[2:]] == [theirs] * 2
+
+
 def test_instrumenting_twice_makes_one_event(sink: CapturingSink) -> None:
     client = logweir.httpx.instrument(logweir.httpx.instrument(httpx.Client(transport=answering(200, []))))
     client.get("http://pay.local/")
