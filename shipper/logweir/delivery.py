@@ -91,24 +91,22 @@ class Delivery:
             self._stored(batch, answer)
             return 0.0
         self.last_error = f"{answer.status or 'no answer'}: {answer.text}"
+        if verdict is Verdict.CLONED and self._replaced == self.next_number:
+            self._let_go(batch)  # no clone: what stood here before was replaced has arrived after all
+            return 0.0
+        if verdict is Verdict.REFUSED and compress:
+            self._plain_retry = True
+            self._compress = self._compress and answer.status != 415
+            return 0.0
         if verdict is Verdict.CLONED:
-            if (
-                self._replaced == self.next_number
-            ):  # not a clone: what stood here before has arrived after all
-                self._let_go(batch)
-            else:
-                self.open_stream()
-            return 0.0
-        if verdict is Verdict.TOO_LARGE:
-            self._send_less(batch)
-            return 0.0
-        if verdict is Verdict.REFUSED:
-            if compress:
-                self._plain_retry = True
-                self._compress = self._compress and answer.status != 415
-            else:
-                self._give_up(batch, answer)
-            return 0.0
+            self.open_stream()
+        elif verdict in (Verdict.TOO_LARGE, Verdict.REFUSED):
+            if _lines(batch) > 1:
+                self._send_less(batch)
+                return 0.0
+            if verdict is Verdict.TOO_LARGE and self._shorten(batch):
+                return 0.0
+            self._give_up(batch, answer)
         return self._wait(verdict, answer)
 
     def _next_batch(self) -> list[Chunk]:
@@ -130,6 +128,8 @@ class Delivery:
             return max(MAX_DELAY_SECONDS / 2, self._backoff(MANY_FAILURES))
         if self._failures > 3:
             self._notices.say("retry", f"events wait to be sent, the service answers {self.last_error}")
+        if verdict is Verdict.CLONED and self._failures == 1:
+            return 0.0
         return max(self._backoff(self._failures - 1), retry_after_seconds(answer.retry_after))
 
     def _stored(self, batch: Sequence[Chunk], answer: Answer) -> None:
@@ -161,33 +161,29 @@ class Delivery:
             self.open_stream()
 
     def _send_less(self, batch: Sequence[Chunk]) -> None:
-        """Halve what is sent at once; a single event that is too large is replaced by one that says so."""
-        lines = _lines(batch)
-        if lines > 1:
-            self._max_lines = lines // 2
-            self._max_bytes = max(sum(chunk.size for chunk in batch) // 2, MIN_BATCH_BYTES)
-            return
+        """Halve what is sent at once."""
+        self._max_lines = _lines(batch) // 2
+        self._max_bytes = max(sum(chunk.size for chunk in batch) // 2, MIN_BATCH_BYTES)
+
+    def _shorten(self, batch: Sequence[Chunk]) -> bool:
+        """Replace a single event that is too large by one that says so; false where it is one already."""
         stub = None if batch[0].control else _stub(batch[0].data)
         if stub is None:
-            self._give_up(batch, Answer(413, "even the shortest form of an event is too large"))
-            return
+            return False
         self._tally.add("too_large", _level_of(stub))
         self._notices.say("too_large", f"an event of {batch[0].size} bytes was too large for the service")
         self._replace(batch, Chunk(stub, lines=1))
+        return True
 
     def _give_up(self, batch: Sequence[Chunk], answer: Answer) -> None:
-        """Count a batch that can never be accepted, and tell the service its numbers as lost."""
+        """Count a single line that can never be accepted, and tell the service its number as lost."""
         self._plain_retry = False
-        lines = [line for chunk in batch if not chunk.control for line in chunk.data.splitlines()]
-        for line in lines:
-            self._tally.add("refused", _level_of(line))
-        self._notices.say(
-            "refused", f"{len(lines)} events were refused for good, {answer.status}: {answer.text}"
-        )
-        if lines:
-            self._replace(batch, Chunk.lost(_numbers(batch)))
-        else:
+        if batch[0].control:
             self._let_go(batch)
+            return
+        self._tally.add("refused", _level_of(batch[0].data))
+        self._notices.say("refused", f"an event was refused for good, {answer.status}: {answer.text}")
+        self._replace(batch, Chunk.lost(1))
 
     def _replace(self, batch: Sequence[Chunk], chunk: Chunk) -> None:
         """Send `chunk` under the numbers of `batch`; an earlier request may have brought that already."""

@@ -26,7 +26,7 @@ class Verdict(Enum):
     RETRY = "send it again, soon and then less and less often"
     DENIED = "keep it and try rarely: somebody has to mend a token or an address"
     TOO_LARGE = "send less at once"
-    REFUSED = "it can never be accepted as it is"
+    REFUSED = "something in it can never be accepted: find out what, and set that aside"
     CLONED = "another process uses this stream: open a new one and send again"
 
 
