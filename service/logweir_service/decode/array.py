@@ -15,6 +15,8 @@ def lines_of_array(body: bytes) -> bytes:
     """
     try:
         root = bytes(msgspec.json.decode(body, type=msgspec.Raw))
+        if root[:1] not in (b"[", b"{"):
+            raise Refusal(400, "invalid_json", "the body is neither an array of events nor one event")
         elements = msgspec.json.decode(root, type=list[msgspec.Raw]) if root[:1] == b"[" else [root]
         lines = [bytes(element) for element in elements]
         return b"\n".join(msgspec.json.format(line, indent=-1) if b"\n" in line else line for line in lines)

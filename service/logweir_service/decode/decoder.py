@@ -1,4 +1,4 @@
-"""Bodies to batches: whole stretches at once where every line is plainly canonical, line by line where not.
+"""Bodies to batches: stretches at once where every line is plainly canonical, line by line where not.
 
 This is a hot path. One event costs about a microsecond here, which leaves no room for Python code per event:
 everything below looks at many lines at once, in C. What it cannot vouch for goes to `LineJudge`, whose
@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 
@@ -20,7 +19,9 @@ from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
 
 from .batch import Batch, Lost, Rejection
-from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, Refused
+from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge
+from .refused import Refused
+from .shape import check_shape
 from .stretch import stretches
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
@@ -31,6 +32,9 @@ _RESERVED_KEY = re.compile(rb'"_')
 _STRAY_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|[^{])")
 """A newline that does not stand between braces. One that does can only stand between two objects: inside of
 one a comma would be missing, and in a string it would be escaped."""
+
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
+"""An escape for one of the characters that names and ids are made of."""
 
 _BYTES_PER_KEY = 5
 """The least that one more key costs: ``"":1,``."""
@@ -59,29 +63,31 @@ class Decoder:
         """
         if body[-1:] != b"\n":
             body += b"\n"
-        return self._canonical(body, received) or self._line_by_line(
-            body, received=received, numbered=numbered
-        )
-
-    def _canonical(self, body: bytes, received: float) -> Batch | None:
-        """The batch of a body in which nothing needs a second look, else None."""
         latest = datetime.fromtimestamp(received, UTC) + MAX_AHEAD
-        count = 0
-        ids: set[Any] = set()
-        services: set[str] = set()
+        gathered = _Gathered()
         for stretch in stretches(body):
-            events = self._events(stretch)
-            if events is None or not self._well_shaped(stretch, len(events)):
-                return None
-            count += len(events)
-            if count > self._limits.max_events or not _well_timed(events, latest) or not _well_named(events):
-                return None
-            services.update(map(_services, events))
-            ids.update(map(_correlation_ids, events))
-        ids.discard(None)
-        if not _well_formed(ids) or not all(map(fields.SERVICE_NAME.fullmatch, services)):
-            return None
-        return Batch(body, count, count, ids, services)
+            events = self._canonical(stretch, latest)
+            if events is not None:
+                gathered.take_all(stretch, events)
+            else:
+                self._line_by_line(stretch, gathered, received=received, numbered=numbered)
+            if gathered.index > self._limits.max_events:
+                message = f"more than {self._limits.max_events} lines in one body; send smaller batches"
+                raise Refusal(413, "too_many_events", message)
+        return gathered.batch(body)
+
+    def _canonical(self, stretch: bytes, latest: datetime) -> list[Event] | None:
+        """The events of a stretch in which nothing needs a second look, else None."""
+        events = self._events(stretch)
+        if (
+            events is not None
+            and self._well_shaped(stretch, len(events))
+            and _well_timed(events, latest)
+            and _well_named(events)
+            and _well_identified(events)
+        ):
+            return events
+        return None
 
     def _events(self, stretch: bytes) -> list[Event] | None:
         if (
@@ -98,57 +104,65 @@ class Decoder:
 
     def _well_shaped(self, stretch: bytes, count: int) -> bool:
         """Whether each line is one object within the limits of size, depth and keys."""
-        longest = min(self._limits.max_event_bytes, self._limits.max_keys * _BYTES_PER_KEY)
-        if not _lines_within(stretch, longest) or _STRAY_NEWLINE.search(stretch):
+        if _STRAY_NEWLINE.search(stretch):
             return False
         brackets = stretch.translate(None, _NOT_BRACKETS)
         if brackets.count(b"\n") != count:
             return False
-        deepest = self._limits.max_depth
-        return _lines_within(brackets, 2 * deepest) or all(
-            shape.count(b"{") + shape.count(b"[") <= deepest for shape in {*brackets.split(b"\n")}
-        )
+        harmless = self._limits.max_keys * _BYTES_PER_KEY
+        if _lines_within(stretch, harmless) and _lines_within(brackets, 2 * self._limits.max_depth):
+            return True
+        return all(map(self._fits, stretch.split(b"\n")))
 
-    def _line_by_line(self, body: bytes, *, received: float, numbered: bool) -> Batch:
-        if (count := body.count(b"\n")) > self._limits.max_events:
-            message = (
-                f"{count} lines, more than the {self._limits.max_events} of one body; send smaller batches"
-            )
-            raise Refusal(413, "too_many_events", message)
-        gathered = _Gathered()
-        for index, raw in enumerate(body.split(b"\n")):
+    def _fits(self, line: bytes) -> bool:
+        try:
+            check_shape(line, self._limits)
+        except Refused:
+            return False
+        return len(line) <= self._limits.max_event_bytes
+
+    def _line_by_line(self, stretch: bytes, gathered: _Gathered, *, received: float, numbered: bool) -> None:
+        for raw in stretch.split(b"\n")[:-1]:
             if line := raw.strip(b" \t\r"):
                 try:
                     verdict = self._judge.judge(line, received=received, numbered=numbered)
                 except Refused as refused:
-                    gathered.refuse(index, line, refused)
+                    gathered.refuse(line, refused)
                 else:
                     gathered.take(verdict)
-        return gathered.batch()
+            gathered.index += 1
 
 
 class _Gathered:
     """What the verdicts on a body's lines add up to."""
 
     def __init__(self) -> None:
+        self.index = 0
+        """Lines looked at."""
         self._lines: list[bytes] = []
-        self._ids: set[str] = set()
+        self._count = 0
+        self._ids: set[str | None] = set()
         self._services: set[str] = set()
         self._numbers: list[int] = []
         self._rejections: list[Rejection] = []
         self._lost: list[Lost] = []
         self._span = 0
         self._closed = False
+        self._as_it_came = True
 
-    def refuse(self, index: int, line: bytes, refused: Refused) -> None:
-        """Set an event aside; it takes its number all the same."""
-        self._rejections.append(
-            Rejection(index, refused.code, refused.field, refused.message, line, self._span)
-        )
-        self._span += 1
+    def take_all(self, stretch: bytes, events: list[Event]) -> None:
+        """Keep a whole stretch as it came."""
+        self._lines.append(stretch)
+        self._ids.update(map(_correlation_ids, events))
+        self._services.update(map(_services, events))
+        self._numbers.extend(range(self._span, self._span + len(events)))
+        self._count += len(events)
+        self._span += len(events)
+        self.index += len(events)
 
     def take(self, verdict: Accepted | Control) -> None:
         """Keep an event, or heed a control line."""
+        self._as_it_came = False
         if isinstance(verdict, Control):
             self._closed = self._closed or verdict.closed
             if verdict.lost:
@@ -156,21 +170,30 @@ class _Gathered:
             self._span += verdict.lost
             return
         self._lines.append(verdict.line + b"\n")
+        self._ids.add(verdict.correlation_id)
         self._services.add(verdict.service)
-        if verdict.correlation_id is not None:
-            self._ids.add(verdict.correlation_id)
         self._numbers.append(self._span)
+        self._count += 1
         self._span += 1
 
-    def batch(self) -> Batch:
-        """The whole of it."""
+    def refuse(self, line: bytes, refused: Refused) -> None:
+        """Set an event aside; it takes its number all the same."""
+        self._as_it_came = False
+        self._rejections.append(
+            Rejection(self.index, refused.code, refused.field, refused.message, line, self._span)
+        )
+        self._span += 1
+
+    def batch(self, body: bytes) -> Batch:
+        """The whole of it, which is the very `body` where nothing was changed."""
+        is_same = self._as_it_came and self._count == self.index
         return Batch(
-            lines=b"".join(self._lines),
-            count=len(self._lines),
+            lines=body if is_same else b"".join(self._lines),
+            count=self._count,
             span=self._span,
-            correlation_ids=self._ids,
+            correlation_ids={each for each in self._ids if each is not None},
             services=self._services,
-            numbers=self._numbers,
+            numbers=None if is_same else self._numbers,
             rejections=self._rejections,
             lost=self._lost,
             closed=self._closed,
@@ -187,12 +210,16 @@ def _well_timed(events: list[Event], latest: datetime) -> bool:
 
 
 def _well_named(events: list[Event]) -> bool:
-    """Whether event names match their grammar."""
-    return all(map(fields.EVENT_NAME.fullmatch, {*map(_names, events)}))
+    """Whether names of events and services match their grammar."""
+    return all(map(fields.EVENT_NAME.fullmatch, {*map(_names, events)})) and all(
+        map(fields.SERVICE_NAME.fullmatch, {*map(_services, events)})
+    )
 
 
-def _well_formed(ids: set[str]) -> bool:
+def _well_identified(events: list[Event]) -> bool:
     """Whether correlation ids match their grammar, looked at all together."""
+    ids = {*map(_correlation_ids, events)}
+    ids.discard(None)
     if not ids:
         return True
     strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
@@ -204,7 +231,7 @@ def _has_escapes(stretch: bytes) -> bool:
 
     The search for one byte is nearly free, that for several is made only where it finds something.
     """
-    return b"\r" in stretch or (b"\\" in stretch and b"\\u00" in stretch)
+    return b"\r" in stretch or (b"\\" in stretch and _ESCAPED_ASCII.search(stretch) is not None)
 
 
 def _is_utf8(stretch: bytes) -> bool:

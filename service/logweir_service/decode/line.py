@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
 from logweir import fields
-from logweir_service.event import rfc3339
+from logweir_service.event import event_type, rfc3339
 from logweir_service.limits import Limits
+
+from .refused import Refused
+from .shape import check_shape, too_deep
 
 OLDEST_TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
 """An event from before this moment has a clock that was never set."""
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far a sender's clock may run before ours."""
-
-
-class Refused(Exception):
-    """A line that is no acceptable event."""
-
-    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
-        self.message = message
 
 
 class Accepted(NamedTuple):
@@ -50,6 +42,7 @@ class LineJudge:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._fixed = msgspec.json.Decoder(event_type(()))
 
     def judge(self, line: bytes, *, received: float, numbered: bool) -> Accepted | Control:
         """Accept `line` as an event or, in a `numbered` stream, as a control line.
@@ -71,8 +64,16 @@ class LineJudge:
         correlation_id = _correlation_id(kept)
         plainly = correlation_id is None or _spell_plainly(kept, correlation_id)
         dated = _date(kept, received)
-        as_it_came = plainly and not dated and len(kept) == len(members)
+        as_it_came = plainly and not dated and len(kept) == len(members) and self._is_plain(line)
         return Accepted(line if as_it_came else _object(kept), service, correlation_id)
+
+    def _is_plain(self, line: bytes) -> bool:
+        """Whether whoever reads the line later finds the same fixed fields, also where a key stands twice."""
+        try:
+            self._fixed.decode(line)
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def _parse(self, line: bytes) -> dict[str, msgspec.Raw]:
         try:
@@ -82,40 +83,13 @@ class LineJudge:
         try:
             members = self._members.decode(line)
         except RecursionError:
-            raise self._too_deep() from None
+            raise too_deep(self._limits) from None
         except msgspec.ValidationError:
             raise Refused("not_an_object", "an event is a JSON object") from None
         except msgspec.DecodeError as error:
             raise Refused("invalid_json", str(error)) from None
-        self._check_shape(line)
+        check_shape(line, self._limits)
         return members
-
-    def _check_shape(self, line: bytes) -> None:
-        """Refuse what is nested too deep or has an object of too many keys."""
-        opening = line.count(b"{") + line.count(b"[")
-        if opening <= self._limits.max_depth and line.count(b":") <= self._limits.max_keys:
-            return
-        try:
-            root = json.loads(line, parse_int=len, parse_float=len)
-        except RecursionError:
-            raise self._too_deep() from None
-        level = [root]
-        depth = 0
-        while level:
-            depth += 1
-            if depth > self._limits.max_depth:
-                raise self._too_deep()
-            inside: list[Any] = []
-            for container in level:
-                if isinstance(container, dict) and len(container) > self._limits.max_keys:
-                    message = f"an object has {len(container)} keys, more than {self._limits.max_keys}"
-                    raise Refused("too_many_keys", message)
-                values = container.values() if isinstance(container, dict) else container
-                inside.extend(value for value in values if isinstance(value, dict | list))
-            level = inside
-
-    def _too_deep(self) -> Refused:
-        return Refused("too_deep", f"nested deeper than {self._limits.max_depth} levels")
 
 
 def well_timed(timestamp: datetime, received: float) -> bool:

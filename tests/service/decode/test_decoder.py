@@ -93,6 +93,16 @@ BAD_LINES = {
     "numeric correlation id": (line(correlation_id=7), "invalid_field", "correlation_id"),
     "depth 33": (line(x=json.loads("[" * 32 + "]" * 32)), "too_deep", None),
     "depth 10000": (line()[:-1] + b', "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "too_deep", None),
+    "depth 33 behind a key that stands twice": (
+        line()[:-1] + b', "x": ' + b"[" * 32 + b"]" * 32 + b', "x": 1}',
+        "too_deep",
+        None,
+    ),
+    "257 keys that are one": (
+        line()[:-1] + b', "x": {' + b'"k":1,' * 256 + b'"k":1}}',
+        "too_many_keys",
+        None,
+    ),
     "257 keys": (line(x={f"k{n}": n for n in range(257)}), "too_many_keys", None),
     "too large": (line(x="y" * 256_000), "too_large", None),
 }
@@ -119,6 +129,8 @@ GOOD_LINES = {
     "escaped nul": line(http_route="\0"),
     "ansi escape": line(http_route="\x1b[31m\u202e\r\n"),
     "non-ascii": line().replace(b"cart.loaded", b'cart.loaded", "x": "\xc3\xa4'),
+    "long": line(x="y" * 3000, z="}{[" * 20),
+    "a deep stack of frames": line(exception=[{"frames": [{"n": n, "a": [n]} for n in range(60)]}] * 3),
     "braces in a string": line(x="}{][\\"),
     "null correlation id": line(correlation_id=None),
     "carriage return between members": line().replace(b", ", b",\r "),
@@ -132,6 +144,31 @@ def test_odd_but_valid_event_is_stored_byte_for_byte(good):
     assert codes(batch) == []
     assert batch.lines == line() + b"\n" + good + b"\n"
     assert len(events(batch)) == batch.count == 2
+
+
+def test_body_with_a_long_stack_trace_is_still_taken_as_a_whole():
+    for name in ("long", "a deep stack of frames", "non-ascii", "escaped nul", "ansi escape"):
+        assert decode(line() + b"\n" + GOOD_LINES[name] + b"\n").numbers is None, name
+
+
+@pytest.mark.parametrize(
+    "doubled",
+    [b'"timestamp":"bad",', b'"correlation_id":5,', b'"level":"loud",', b'"event":null,'],
+)
+def test_line_in_which_a_fixed_field_stands_twice_is_stored_so_that_every_reader_agrees(doubled):
+    batch = decode(b"{" + doubled + line(correlation_id="c1")[1:])
+    assert json.loads(batch.lines) == event(correlation_id="c1")
+    assert doubled not in batch.lines
+    assert batch.count == 1
+
+
+def test_one_bad_line_costs_only_its_stretch_the_slow_way(monkeypatch):
+    monkeypatch.setattr("logweir_service.decode.stretch.STRETCH_BYTES", 300)
+    decoder = Watched(Limits())
+    lines = [line(n=n) for n in range(20)]
+    batch = decoder.decode(b"\n".join([*lines, b"bad"]), received=NOW, numbered=True)
+    assert (batch.count, codes(batch), batch.rejections[0].number) == (20, [(20, "invalid_json", None)], 20)
+    assert decoder.wholes >= 8
 
 
 def test_number_out_of_every_range_reads_as_absent():
@@ -215,7 +252,10 @@ def test_blank_lines_and_carriage_returns_are_no_events():
 
 def test_object_over_two_lines_is_refused_where_another_line_holds_two():
     split = line(x="}")[:-1] + b"\n" + b',"y":"{"}'
-    double = b'{"event":"a","service":"s","level":"info","z":"{"}{"b":"}"}'
+    double = (
+        line(z="{")
+        + b'{"event":"a","service":"s","level":"info","timestamp":"%s","b":"}"}' % TIMESTAMP.encode()
+    )
     batch = decode(split + b"\n" + double + b"\n")
     assert [code for _, code, _ in codes(batch)] == ["invalid_json"] * 3
     assert batch.lines == b""
@@ -304,15 +344,38 @@ raw_lines = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(raw_lines, max_size=5))
-def test_whole_body_and_line_by_line_verdicts_agree(lines):
-    body = b"\n".join(lines) + b"\n"
-    decoder = Decoder(Limits(max_keys=8))
-    fast = decoder.decode(body, received=NOW, numbered=True)
-    slow = decoder._line_by_line(body, received=NOW, numbered=True)
-    assert list(fast.rejections) == list(slow.rejections)
-    assert _comparable(fast) == _comparable(slow)
+class LineByLine(Decoder):
+    """The reference: looks at every line by itself."""
+
+    def _canonical(self, stretch, latest):
+        return None
+
+
+class Watched(Decoder):
+    """The real one, counting how often it took a stretch as a whole."""
+
+    wholes = 0
+
+    def _canonical(self, stretch, latest):
+        found = super()._canonical(stretch, latest)
+        self.wholes += found is not None
+        return found
+
+
+def test_whole_stretch_and_line_by_line_verdicts_agree():
+    real, reference = Watched(Limits()), LineByLine(Limits())
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(whole_events.map(json.dumps).map(str.encode) | raw_lines, max_size=3))
+    def agree(lines):
+        body = b"\n".join(lines) + b"\n"
+        whole = real.decode(body, received=NOW, numbered=True)
+        single = reference.decode(body, received=NOW, numbered=True)
+        assert list(whole.rejections) == list(single.rejections)
+        assert _comparable(whole) == _comparable(single)
+
+    agree()
+    assert real.wholes > 20
 
 
 @settings(max_examples=150, deadline=None)

@@ -115,6 +115,8 @@ WHOLE_REFUSALS = {
     "blank body": (b"\n \n", {}, 400, "empty_body"),
     "empty array": (b"[]", {"content-type": "application/json"}, 400, "empty_body"),
     "unparsable array": (b"[{", {"content-type": "application/json"}, 400, "invalid_json"),
+    "null": (b"null", {"content-type": "application/json"}, 400, "invalid_json"),
+    "text": (b'"x"', {"content-type": "application/json"}, 400, "invalid_json"),
     "form": (b"a=1", {"content-type": "application/x-www-form-urlencoded"}, 415, "unknown_type"),
     "no type": (line(), {"content-type": ""}, 415, "unknown_type"),
     "unknown encoding": (line(), {"content-encoding": "br"}, 415, "unknown_encoding"),
