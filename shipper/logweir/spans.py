@@ -7,12 +7,16 @@ is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Final
 
 from logweir import context
 from logweir.ids import new_span_id, new_trace_id
+
+Task = asyncio.Task[Any]
 
 KEYS: Final = ("span_id", "parent_span_id", "correlation_id")
 """The context's keys that a span sets."""
@@ -24,23 +28,24 @@ class Span:
     A detached span leaves the context alone: for generators, whose body shares it with whoever consumes them.
     """
 
-    __slots__ = ("_detached", "_parent", "_started", "span_id")
+    __slots__ = ("_around", "_detached", "_open", "_parent", "_started", "_task", "outermost", "span_id")
 
     def __init__(self, surroundings: Mapping[str, Any], *, detached: bool = False) -> None:
         self.span_id = new_span_id()
         self._parent = surroundings.get("parent_span_id")
         self._detached = detached
+        self._around = _innermost.get()
+        self._task = _current_task()
+        self._open = True
+        self.outermost = False
+        """Once it has ended: whether no other span waits for this one, and will see what it raises."""
         if not detached:
             inside = {**surroundings, "parent_span_id": self.span_id}
             if "correlation_id" not in inside:
                 inside["correlation_id"] = new_trace_id()
             context.replace(inside)
+            _innermost.set(self)
         self._started = perf_counter()
-
-    @property
-    def outermost(self) -> bool:
-        """Whether no other span is around this one."""
-        return self._parent is None
 
     def end(self) -> float:
         """Step out, to where the span's own event is to be emitted; the seconds it took.
@@ -48,6 +53,11 @@ class Span:
         What was bound inside is still bound. Whoever began the span restores the context afterwards.
         """
         seconds = round(perf_counter() - self._started, 7)
+        around, task = self._around, self._task
+        if not self._detached:
+            _innermost.set(around)
+        self.outermost = around is None or not around._open or around._is_of_another(task)
+        self._open, self._around, self._task = False, None, None
         fields = {**context.current(), "span_id": self.span_id}
         if self._parent is not None:
             fields["parent_span_id"] = self._parent
@@ -55,3 +65,18 @@ class Span:
             fields.pop("parent_span_id", None)
         context.replace(fields)
         return seconds
+
+    def _is_of_another(self, task: Task | None) -> bool:
+        """Whether this span and `task` run side by side; a thread is waited for by who started it."""
+        return None not in (task, self._task) and task is not self._task
+
+
+def _current_task() -> Task | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return None
+
+
+_innermost: Final[ContextVar[Span | None]] = ContextVar("logweir.span", default=None)
+"""The span that code runs in; one begun in an earlier task of the same work may have ended."""

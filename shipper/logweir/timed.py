@@ -32,9 +32,9 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     and on failure the exception, which goes on to the caller. Events inside the block have the span as
     their parent.
 
-    Its level is `level`; on failure it is error where no other timed event and no request is around it,
-    since then nobody else will report the exception, else warning. So an unhandled exception is one error,
-    not one a layer.
+    Its level is `level`; on failure it is error where no other timed event and no request is around it, or
+    only one of another task, since then nobody else may report the exception; else warning. So an unhandled
+    exception is one error, not one a layer.
     """
 
     def __init__(self, name: str, /, *, level: str = "info", **fields: Any) -> None:

@@ -224,6 +224,44 @@ def test_an_exception_through_several_timed_blocks_is_one_error(sink: CapturingS
     assert job["exception"][0]["handled"] is False
 
 
+@logweir.event("job.run")
+async def failing_job() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("x")
+
+
+@pytest.mark.parametrize("outlives", [False, True])
+def test_a_failure_in_a_task_of_its_own_is_an_error(sink: CapturingSink, outlives: bool) -> None:
+    async def main() -> None:
+        with logweir.event("http.like"):
+            task = asyncio.create_task(failing_job())
+            if not outlives:
+                await asyncio.wait([task])
+        await asyncio.wait([task])
+        task.exception()
+
+    asyncio.run(main())
+    (job,) = sink.named("job.run")
+    (request,) = sink.named("http.like")
+    assert (job["level"], job["exception"][0]["handled"]) == ("error", False)
+    assert job["parent_span_id"] == request["span_id"]
+    assert (request["level"], request["outcome"]) == ("info", "success")
+
+
+def test_a_failure_in_a_thread_that_is_waited_for_is_one_error(sink: CapturingSink) -> None:
+    async def main() -> None:
+        with logweir.event("http.like"):
+            await asyncio.to_thread(fail)
+
+    @logweir.event("db.query")
+    def fail() -> None:
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        asyncio.run(main())
+    assert [event["level"] for event in sink.events] == ["warning", "error"]
+
+
 def test_an_event_times_one_block_only(sink: CapturingSink) -> None:
     timed = logweir.event("db.query")
     with timed, pytest.raises(RuntimeError, match="one block"), timed:
