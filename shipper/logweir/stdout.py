@@ -21,20 +21,25 @@ class StdoutTransport:
     """Writes each event whole to a file descriptor.
 
     A pipe whose reader stalls blocks the writer, unless the descriptor is non-blocking: then the event is
-    dropped and counted after `MAX_STALL_SECONDS`. A line that was begun is always finished before the next.
+    dropped and counted after `MAX_STALL_SECONDS`, and all later ones at once until there is room. A line
+    that was begun is always finished before the next.
     """
 
     def __init__(self, *, fd: int = 1, notices: Notices | None = None) -> None:
         self._fd = fd
         self._notices = notices or Notices()
-        self._tally = Tally()
+        self._last_error: str | None = None
+        self._reset()
+        after_fork_in_child(self._reset)
+
+    def _reset(self) -> None:
+        """What a forked child does too: its parent may hold the locks, and finishes the line it began."""
         self._lock = threading.RLock()
-        self._busy = False
+        self._tally = Tally()
+        self._busy = self._stalled = False
         self._waiting: deque[tuple[bytes, str]] = deque()
         self._rest = b""
         self._emitted = 0
-        self._last_error: str | None = None
-        after_fork_in_child(self._reset_lock)
 
     def put(self, line: bytes, level: str) -> None:
         """Write one line. An event made while one is written (by a signal handler) is written after it."""
@@ -51,11 +56,11 @@ class StdoutTransport:
             finally:
                 self._busy = False
 
-    def flush(self, timeout_seconds: float) -> bool:  # noqa: ARG002 - the protocol's; nothing is kept here
+    def flush(self, timeout_seconds: float) -> bool:
         """Finish a line that a full pipe cut short; everything else is written already."""
         with self._lock:
             if self._rest and not self._busy:
-                self._write_all(self._rest, begun=len(self._rest))
+                self._write_all(self._rest, begun=len(self._rest), wait_seconds=timeout_seconds)
             return not self._rest
 
     def close(self, timeout_seconds: float) -> bool:
@@ -76,13 +81,15 @@ class StdoutTransport:
         }
 
     def _write(self, line: bytes, level: str) -> None:
-        if not self._write_all(self._rest + line if self._rest else line, begun=len(self._rest)):
+        wait_seconds = 0 if self._stalled else MAX_STALL_SECONDS
+        data = self._rest + line if self._rest else line
+        if not self._write_all(data, begun=len(self._rest), wait_seconds=wait_seconds):
             self._tally.add("stdout", level)
             self._notices.say(
                 "stdout", f"an event could not be written to standard output: {self._last_error}"
             )
 
-    def _write_all(self, data: bytes, *, begun: int) -> bool:
+    def _write_all(self, data: bytes, *, begun: int, wait_seconds: float) -> bool:
         """Write `data`, of which the first `begun` bytes end a line begun earlier.
 
         False where nothing of the new line was written; a new line written in part is kept to be finished.
@@ -94,7 +101,7 @@ class StdoutTransport:
                 written += os.write(self._fd, data[written:] if written else data)
             except BlockingIOError:
                 now = time.monotonic()
-                deadline = deadline or now + MAX_STALL_SECONDS
+                deadline = deadline or now + wait_seconds
                 if now < deadline:
                     select.select([], [self._fd], [], deadline - now)
                     continue
@@ -103,12 +110,7 @@ class StdoutTransport:
             except OSError as fault:
                 self._last_error = f"{type(fault).__name__}: {fault.strerror}"
                 break
+        self._stalled = written < len(data)
         new_line_begun = written > begun or len(data) == begun
         self._rest = data[written:] if new_line_begun else data[written:begun]
         return new_line_begun
-
-    def _reset_lock(self) -> None:
-        self._lock = threading.RLock()
-        self._busy = False
-        self._waiting.clear()
-        self._rest = b""

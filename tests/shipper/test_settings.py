@@ -7,9 +7,7 @@ import threading
 import pytest
 
 import logweir
-from logweir.notices import Notices
 from logweir.settings import Arguments, read
-from logweir.stdout import StdoutTransport
 from logweir.testing import CapturingSink
 
 
@@ -105,56 +103,3 @@ def test_a_capturing_sink_is_all_a_test_needs() -> None:
     sink.clear()
     assert sink.events == []
     assert logweir.flush() is True
-
-
-def test_stdout_finishes_a_line_that_a_full_pipe_cut_short() -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    transport = StdoutTransport(fd=writer)
-    line = b'{"x":"' + b"y" * 30_000 + b'"}\n'
-
-    def write() -> None:
-        for _ in range(5):
-            transport.put(line, "info")
-
-    writing = threading.Thread(target=write)
-    writing.start()
-    got = bytearray()
-    while len(got) < 5 * len(line):
-        got += os.read(reader, 10_000)
-    writing.join()
-    assert bytes(got) == line * 5
-    assert transport.stats()["dropped"] == {}
-    os.close(reader)
-    os.close(writer)
-
-
-def test_stdout_ends_a_line_it_began_before_it_begins_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logweir.stdout.MAX_STALL_SECONDS", 0.01)
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    transport = StdoutTransport(fd=writer, notices=Notices(write=lambda line: None))
-    line = b"{" + b"y" * 100_000 + b"}\n"
-    transport.put(line, "info")
-    transport.put(line, "warning")
-    assert transport.stats()["dropped"] == {"stdout": {"warning": 1}}, "the first was begun, the second not"
-    assert not transport.flush(0)
-    got = bytearray(os.read(reader, 70_000))
-    transport.put(line, "info")
-    while len(got) < 2 * len(line):
-        got += os.read(reader, 70_000)
-        transport.flush(0)
-    assert bytes(got) == line * 2
-    os.close(reader)
-    os.close(writer)
-
-
-def test_stdout_without_a_reader_drops_and_counts() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    said: list[bytes] = []
-    transport = StdoutTransport(fd=writer, notices=Notices(write=said.append))
-    transport.put(b"{}\n", "error")
-    assert transport.stats()["dropped"] == {"stdout": {"error": 1}}
-    assert b"BrokenPipeError" in said[0]
-    os.close(writer)
