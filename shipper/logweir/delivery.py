@@ -76,7 +76,7 @@ class Delivery:
         self.next_number = 1
         self._highest_sent = self._replaced = 0
 
-    def step(self) -> float:
+    def step(self, *, timeout_seconds: float | None = None) -> float:
         """Send the next batch, if there is one, and deal with the answer. Returns the seconds to wait."""
         batch = self._next_batch()
         if not batch:
@@ -85,8 +85,16 @@ class Delivery:
         compress = self._compress and not self._plain_retry and len(body) >= MIN_COMPRESSED_BYTES
         self.posts += 1
         self._highest_sent = max(self._highest_sent, self.next_number + _numbers(batch) - 1)
-        answer = self._post(body, stream=self.stream, seq=self.next_number, compress=compress)
+        answer = self._post(
+            body,
+            stream=self.stream,
+            seq=self.next_number,
+            compress=compress,
+            timeout_seconds=timeout_seconds,
+        )
         verdict = judge(answer.status) if answer.status else Verdict.RETRY
+        if verdict is Verdict.STORED and answer.next_seq is None:
+            verdict = Verdict.DENIED  # a page, not a receipt: this address is not the service
         if verdict is Verdict.STORED:
             self._stored(batch, answer)
             return 0.0

@@ -35,8 +35,10 @@ class Answer(NamedTuple):
 class Post(Protocol):
     """Sends one body and gives the answer; never raises."""
 
-    def __call__(self, body: bytes, *, stream: str, seq: int, compress: bool) -> Answer:
-        """`seq` is the number of the body's first line in `stream`."""
+    def __call__(
+        self, body: bytes, *, stream: str, seq: int, compress: bool, timeout_seconds: float | None
+    ) -> Answer:
+        """`seq` is the number of the body's first line in `stream`; no timeout is the usual one."""
 
 
 class HttpPost:
@@ -55,20 +57,33 @@ class HttpPost:
             num_pools=1,
             maxsize=1,
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=ANSWER_TIMEOUT_SECONDS),
         )
 
-    def __call__(self, body: bytes, *, stream: str, seq: int, compress: bool) -> Answer:
+    def __call__(
+        self, body: bytes, *, stream: str, seq: int, compress: bool, timeout_seconds: float | None = None
+    ) -> Answer:
         """Send one body and read the answer."""
         headers = {**self._headers, STREAM_HEADER: stream, SEQ_HEADER: str(seq)}
         if compress:
             headers["Content-Encoding"] = "zstd"
             body = zstd.compress(body, ZSTD_LEVEL)
         try:
-            response = self._pool.request("POST", self._url, body=body, headers=headers, redirect=False)
+            with self._pool.request(
+                "POST",
+                self._url,
+                body=body,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(
+                    total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS, read=ANSWER_TIMEOUT_SECONDS
+                ),
+            ) as response:
+                data = response.read(MAX_ANSWER_BYTES)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
             return Answer(0, f"{type(fault).__name__}: {fault}")
-        return _read(response.status, response.headers.get("Retry-After"), response.data[:MAX_ANSWER_BYTES])
+        answer = _read(response.status, response.headers.get("Retry-After"), data)
+        return answer if answer.next_seq else answer._replace(text=f"{self._url}: {answer.text}")
 
 
 def _read(status: int, retry_after: str | None, data: bytes) -> Answer:

@@ -156,12 +156,12 @@ class HttpTransport:
             self._closing = False
             self._thread = None
 
-    def _send(self) -> float:
+    def _send(self, *, timeout_seconds: float | None = None) -> float:
         """One step of the delivery. The thread and a flush at exit take turns."""
         with self._sending:
             _this_thread.posting = True
             try:
-                return self._step()
+                return self._step(timeout_seconds)
             except Exception as fault:  # noqa: BLE001 - a thread that died would keep all later events unsent
                 self._notices.say(
                     "sender", f"sending failed, and is tried again: {type(fault).__name__}: {fault}"
@@ -170,7 +170,7 @@ class HttpTransport:
             finally:
                 _this_thread.posting = False
 
-    def _step(self) -> float:
+    def _step(self, timeout_seconds: float | None) -> float:
         if self._delivery is None:
             self._delivery = Delivery(
                 self._backlog,
@@ -179,19 +179,21 @@ class HttpTransport:
                 notices=self._notices,
                 backoff=self._backoff,
             )
-        return self._delivery.step()
+        return self._delivery.step(timeout_seconds=timeout_seconds)
 
     def _wait_until(self, done: Callable[[], bool], timeout_seconds: float) -> bool:
         deadline = time.monotonic() + timeout_seconds
         self._retry_now = True
         self._signals.put(None)
         while not done():
-            if time.monotonic() >= deadline:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
                 return False
             self._urgent = True
             thread = self._thread
             if thread is None or not thread.is_alive():
-                time.sleep(min(self._send(), max(0.0, deadline - time.monotonic())))
+                pause = self._send(timeout_seconds=remaining)
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             else:
                 self._signals.put(None)
                 time.sleep(FLUSH_POLL_SECONDS)

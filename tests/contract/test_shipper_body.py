@@ -89,9 +89,9 @@ def body() -> bytes:
     )
     posted: list[bytes] = []
 
-    def post(body: bytes, *, stream: str, seq: int, compress: bool) -> Answer:
+    def post(body: bytes, *, stream: str, seq: int, compress: bool, timeout_seconds: float | None) -> Answer:
         posted.append(body)
-        return Answer(200)
+        return Answer(200, next_seq=seq)
 
     tally = Tally()
     backlog = Backlog(max_bytes=1 << 20, tally=tally, wake=lambda: None)

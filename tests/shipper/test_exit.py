@@ -13,12 +13,19 @@ import pytest
 from tests.shipper.service import Fault, PlayedService
 
 
-def run(*arguments: str, url: str | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: str, url: str | None = None, stdin: bytes = b"", timeout_seconds: float = 30
+) -> subprocess.CompletedProcess[bytes]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LOGWEIR")}
     if url:
         environ["LOGWEIR_URL"] = url
     return subprocess.run(
-        [sys.executable, *arguments], input=stdin, env=environ, capture_output=True, timeout=30, check=False
+        [sys.executable, *arguments],
+        input=stdin,
+        env=environ,
+        capture_output=True,
+        timeout=timeout_seconds,
+        check=False,
     )
 
 
@@ -45,7 +52,7 @@ atexit.register(last)
 
 def test_a_service_that_is_away_delays_the_end_by_two_seconds_at_most(service: PlayedService) -> None:
     service.always = Fault(503)
-    ended = run("-c", "import logweir; logweir.emit('a.b')", url=service.url)
+    ended = run("-c", "import logweir; logweir.emit('a.b')", url=service.url, timeout_seconds=7)
     assert ended.returncode == 0
     assert not service.events
 
