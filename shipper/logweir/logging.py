@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -10,12 +11,14 @@ from typing import Any, Final, NamedTuple
 from pythonjsonlogger.core import BaseJsonFormatter
 
 from logweir import levels
-from logweir.fields import EVENT_NAME, UNNAMED_EVENT
+from logweir.fields import UNNAMED_EVENT
 from logweir.process import emitter
 from logweir.sender import THREAD_NAME, is_posting
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; all else in a record was brought by ``extra``."""
+_NAME: Final = re.compile(r"(?=.{3,128}$)[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+"""Stricter than the service's grammar, since few messages are meant as names: not ``done.`` nor ``1.2.3``."""
 _FRESH_SECONDS: Final = 0.05
 """A record older than this has waited in a queue, and its own time is taken."""
 
@@ -83,7 +86,7 @@ def _read(record: logging.LogRecord) -> _Parts:
     fields.pop("level", None)
     if isinstance(named, str) and named:
         event = named
-    elif not record.args and "." in text and EVENT_NAME.fullmatch(text):
+    elif not record.args and _NAME.fullmatch(text):
         event, text = text, ""
     else:
         event = UNNAMED_EVENT

@@ -130,6 +130,15 @@ def test_the_handler_keeps_extra_template_and_exception(sink: CapturingSink) -> 
     assert not {"args", "msg", "levelno", "exc_info"} & failed.keys()
 
 
+@pytest.mark.parametrize(
+    "text", ["done.", "...", "10.0.0.17", "1.2.3", "report.2024", ".a", "a..b", "a.b\n", "a." + "b" * 127]
+)
+def test_an_ordinary_message_is_no_name(sink: CapturingSink, text: str) -> None:
+    logweir.logging.Handler().handle(logging.makeLogRecord({"msg": text, "levelno": 20}))
+    (event,) = sink.events
+    assert (event["event"], event["message"]) == ("log.record", text)
+
+
 def test_the_handler_passes_over_records_of_the_sender_thread(sink: CapturingSink) -> None:
     record = logging.makeLogRecord({"name": "urllib3", "msg": "x", "threadName": THREAD_NAME})
     logweir.logging.Handler().handle(record)
