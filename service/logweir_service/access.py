@@ -29,7 +29,10 @@ class Tokens:
     """The bearer tokens of one door. A door without tokens is open."""
 
     def __init__(self, grants: Sequence[tuple[str, Grant]]) -> None:
-        self._grants = [(_digest(token), grant) for token, grant in grants]
+        services: dict[str, tuple[str, ...]] = {}
+        for token, grant in grants:
+            services[token] = services.get(token, ()) + grant.services
+        self._grants = [(_digest(token.encode()), _grant(each)) for token, each in services.items()]
 
     def __bool__(self) -> bool:
         return bool(self._grants)
@@ -39,7 +42,7 @@ class Tokens:
         if not self._grants:
             return EVERY_SERVICE
         scheme, _, token = (authorization or "").partition(" ")
-        given = _digest(token.strip() if scheme.lower() == "bearer" else "")
+        given = _digest(token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b"")
         found = None
         for digest, grant in self._grants:
             if hmac.compare_digest(digest, given):
@@ -55,19 +58,31 @@ def ingest_tokens(text: str) -> Tokens:
     """
     grants = []
     for part in filter(None, (each.strip() for each in text.split(","))):
-        token, _, services = part.rpartition("=")
+        token, _, services = (each.strip() for each in part.rpartition("="))
         if not token or not services:
             raise ConfigurationError(
                 "LOGWEIR_INGEST_TOKENS must read TOKEN=SERVICES,TOKEN=SERVICES, such as s3cret=shop-*,other=*"
             )
         grants.append((token, Grant(tuple(services.split("+")))))
-    return Tokens(grants)
+    return _tokens(text, grants, "LOGWEIR_INGEST_TOKENS")
 
 
 def read_tokens(text: str) -> Tokens:
     """Read a list of tokens with commas between them."""
-    return Tokens([(token.strip(), EVERY_SERVICE) for token in text.split(",") if token.strip()])
+    grants = [(token.strip(), EVERY_SERVICE) for token in text.split(",") if token.strip()]
+    return _tokens(text, grants, "LOGWEIR_READ_TOKENS")
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+def _tokens(text: str, grants: Sequence[tuple[str, Grant]], setting: str) -> Tokens:
+    """The tokens of a setting, which would open the door if what it says held none."""
+    if text and not grants:
+        raise ConfigurationError(f"{setting} is set but holds no token: set one, or unset it")
+    return Tokens(grants)
+
+
+def _grant(services: tuple[str, ...]) -> Grant:
+    return EVERY_SERVICE if services == EVERY_SERVICE.services else Grant(services)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()

@@ -6,6 +6,7 @@ Each stage is visited once, in this order, and only here; the stages do not know
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,11 @@ from .telemetry import Telemetry
 
 _MAX_GROUP_BYTES = 8 << 20
 _MAX_GROUP_BATCHES = 256
+
+MAX_SEQ = 1 << 53
+"""Numbers of events stay below: beyond it some readers of JSON lose digits."""
+
+_log = logging.getLogger("logweir_service.pipeline")
 
 
 class Promoter(Protocol):
@@ -118,6 +124,8 @@ class Pipeline:
         self._admit(len(delivery.body))
         numbered = delivery.stream is not None
         batch = self.decoder.decode(delivery.body, received=self.clock(), numbered=numbered)
+        if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
+            raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")
         _check_grant(delivery.grant, batch.services)
         body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
         self.telemetry.received_bytes.inc(len(delivery.body))
@@ -139,7 +147,12 @@ class Pipeline:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            await self._commit(self._next_group())
+            group = self._next_group()
+            try:
+                await self._commit(group)
+            except Exception as fault:  # noqa: BLE001 - to go on would leave senders without answers
+                _log.exception("a group of batches could not be taken to its end")
+                self._break(group, StorageBroken(f"a fault of the service's own: {fault!r}; start it again"))
 
     def drain(self) -> None:
         """Let `run` end once all that waits is committed."""
@@ -174,7 +187,7 @@ class Pipeline:
         return group
 
     async def _commit(self, bodies: list[_Waiting]) -> None:
-        group = self.journal.begin(self.clock())
+        group = self.journal.begin(round(self.clock(), 6))  # as precise as a commit line
         staged = [each for waiting in bodies if (each := self._stage(group, waiting)) is not None]
         if not staged:
             return
@@ -184,8 +197,14 @@ class Pipeline:
                 await asyncio.get_running_loop().run_in_executor(self._writer, self.journal.write, group)
                 self.telemetry.commit_seconds.observe(time.perf_counter() - started)
                 self.journal.settle(group)
-        except (Refusal, StorageBroken) as error:
-            self._refuse(staged, error)
+        except Refusal as refusal:
+            self.telemetry.write_errors.inc()
+            for waiting in bodies:
+                _answer(waiting, refusal)
+            return
+        except StorageBroken as error:
+            self.telemetry.write_errors.inc()
+            self._break(bodies, error)
             return
         self._apply(group, staged)
 
@@ -266,19 +285,14 @@ class Pipeline:
             telemetry.lost.labels("never_sent").inc(staged.placement.hole)
         telemetry.joined_late.inc(staged.placement.joined_late and staged.lsn > 0)
 
-    def _refuse(self, staged: list[_Staged], error: Refusal | StorageBroken) -> None:
-        self.telemetry.write_errors.inc()
-        if isinstance(error, StorageBroken):
-            self.broken = error
-            self.on_broken()
-            left, self._waiting = self._waiting, []
-            refusal = Refusal(503, "storage_error", str(error), retry_after_seconds=5)
-            for waiting in left:
-                _answer(waiting, refusal)
-        else:
-            refusal = error
-        for each in staged:
-            _answer(each.waiting, refusal)
+    def _break(self, group: list[_Waiting], error: StorageBroken) -> None:
+        """Refuse all that waits, and everything that comes: only a new start can tell what is durable."""
+        self.broken = error
+        left, self._waiting = self._waiting, []
+        refusal = Refusal(503, "storage_error", str(error), retry_after_seconds=5)
+        for waiting in (*group, *left):
+            _answer(waiting, refusal)
+        self.on_broken()
 
     def _replay(self, located: Located, segment_first_lsn: int) -> None:
         ids: set[str | None] = set()

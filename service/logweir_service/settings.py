@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .access import ingest_tokens, read_tokens
 from .errors import ConfigurationError
 
 
 class Settings(BaseSettings):
     """What an operator can set; an argument of ``logweir serve`` wins over the environment."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     listen: str = Field("127.0.0.1:7171", validation_alias="LOGWEIR_LISTEN")
     """Address and port; port 0 takes a free one."""
@@ -45,6 +46,13 @@ class Settings(BaseSettings):
         "", validation_alias=AliasChoices("SENTRY_RELEASE", "RELEASE_VERSION", "APP_VERSION")
     )
     """The release of promoted events that name none."""
+
+    @field_validator("rules")
+    @classmethod
+    def _named(cls, text: str) -> str:
+        if not text.strip(" ,"):
+            raise ValueError("must name rules, such as packs")
+        return text
 
     @field_validator("listen")
     @classmethod
@@ -98,7 +106,8 @@ def refuse_open_doors(settings: Settings) -> None:
     Raises:
         ConfigurationError: saying which to set.
     """
-    if not settings.is_loopback and not (settings.ingest_tokens and settings.read_tokens):
+    tokens = ingest_tokens(settings.ingest_tokens), read_tokens(settings.read_tokens)
+    if not settings.is_loopback and not all(tokens):
         raise ConfigurationError(
             f"{settings.listen} can be reached from other machines: set LOGWEIR_INGEST_TOKENS and "
             "LOGWEIR_READ_TOKENS, or listen on 127.0.0.1"

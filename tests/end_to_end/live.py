@@ -29,7 +29,6 @@ class LiveService:
         self._arguments = arguments
         self._environment = environment or {}
         self._python = python
-        self._python = python
         self._listen = "127.0.0.1:0"
         self.url = ""
         self.log: list[str] = []

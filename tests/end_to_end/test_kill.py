@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -154,6 +155,20 @@ def test_sigterm_under_load_exits_0_and_loses_nothing(tmp_path):
     with LiveService(tmp_path / "data") as live:
         total = counted(live)["http_requests_total", "sender-0"]
         assert sender.acknowledged <= total <= sender.acknowledged + MAX_UNKNOWN
+
+
+def test_sigterm_does_not_wait_for_a_body_that_never_comes_whole(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        port = int(live.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n")
+            client.sendall(b"Content-Length: 100\r\n\r\nabc")
+            assert live.get("/health").status == 200  # the half body was read by then
+            live.process.send_signal(signal.SIGTERM)
+            assert client.recv(1000).startswith(b"HTTP/1.1 503")
+        assert live.process.wait(10) == 0
+        wait_for(lambda: "stopped" in live.log[-1])
+        assert not any("Traceback" in text for text in live.log)
 
 
 def test_second_service_on_the_folder_is_refused_with_73(tmp_path):

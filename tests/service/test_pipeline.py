@@ -2,6 +2,7 @@ import asyncio
 import errno
 import json
 import os
+import threading
 from typing import Any
 
 import pytest
@@ -149,3 +150,96 @@ def test_concurrent_bodies_share_a_group_and_each_gets_its_own_receipt(settings)
         return [receipt.accepted for receipt in receipts], pipeline.journal.last_lsn
 
     assert with_pipeline(settings, use) == ([*range(1, 21)], 20)
+
+
+def test_fault_of_its_own_ends_the_service_instead_of_leaving_senders_without_an_answer(
+    settings, monkeypatch
+):
+    async def use(pipeline):
+        stopped = []
+        pipeline.on_broken = lambda: stopped.append(True)
+        monkeypatch.setattr(pipeline.derivation, "apply", fail(errno.EDOM))
+        refusals = await asyncio.gather(
+            *(pipeline.submit(Delivery(line(n=n))) for n in range(3)), return_exceptions=True
+        )
+        return stopped, refusals
+
+    stopped, refusals = with_pipeline(settings, use)
+    assert stopped == [True]
+    assert [refusal.status for refusal in refusals] == [503] * 3
+
+
+def test_bodies_that_wait_while_the_disk_breaks_are_refused_too(settings, monkeypatch):
+    async def use(pipeline):
+        asked = threading.Event()
+        release = threading.Event()
+
+        def slow_failure(_):
+            asked.set()
+            release.wait(10)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fdatasync", slow_failure)
+        first = asyncio.create_task(pipeline.submit(Delivery(line(n=1))))
+        await asyncio.to_thread(asked.wait, 10)
+        second = asyncio.create_task(pipeline.submit(Delivery(line(n=2))))
+        await asyncio.sleep(0)
+        release.set()
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [refusal.status for refusal in with_pipeline(settings, use)] == [503, 503]
+
+
+def test_what_waited_for_the_disk_no_longer_counts_once_it_is_answered(settings):
+    async def use(pipeline):
+        pipeline.limits = Limits(max_pending_bytes=2 * len(line()))
+        for _ in range(5):
+            await pipeline.submit(Delivery(line()))
+        return pipeline._pending_bytes
+
+    assert with_pipeline(settings, use) == 0
+
+
+def test_bodies_that_wait_when_the_service_drains_are_committed(settings):
+    async def use(pipeline):
+        submitted = [asyncio.create_task(pipeline.submit(Delivery(line(n=n)))) for n in range(5)]
+        await asyncio.sleep(0)
+        pipeline.drain()
+        return await asyncio.gather(*submitted)
+
+    assert [receipt.accepted for receipt in with_pipeline(settings, use)] == [1] * 5
+
+
+def test_end_of_a_stream_alone_is_committed_once(settings):
+    stream: dict[str, Any] = {"stream": "1b4e28ba-2fa1-11d2-883f-0016d3cca427"}
+
+    async def use(pipeline):
+        await pipeline.submit(Delivery(line(), seq=1, **stream))
+        for _ in range(2):
+            receipt = await pipeline.submit(Delivery(b'{"_closed":{}}\n', seq=2, **stream))
+        return receipt, pipeline.journal.last_lsn
+
+    receipt, last_lsn = with_pipeline(settings, use)
+    assert (receipt.accepted, receipt.duplicate, receipt.next_seq, last_lsn) == (0, 0, 2, 2)
+
+
+def test_numbers_beyond_what_json_can_say_are_refused(settings):
+    async def use(pipeline):
+        body = b'{"_lost":{"count":9007199254740991}}\n' * 3
+        with pytest.raises(Refusal) as refusal:
+            await pipeline.submit(Delivery(body, stream="1b4e28ba-2fa1-11d2-883f-0016d3cca427", seq=1))
+        return refusal.value
+
+    assert with_pipeline(settings, use).code == "invalid_identity"
+
+
+def test_story_is_found_by_the_index_live_and_after_a_restart(settings):
+    async def first(pipeline):
+        await pipeline.submit(Delivery(line(correlation_id="c1") + line(correlation_id="c2")))
+        return pipeline.index.look_up("c1")
+
+    async def second(pipeline):
+        return pipeline.index.look_up("c1")
+
+    live, again = with_pipeline(settings, first), with_pipeline(settings, second)
+    assert live[1] == again[1] != []

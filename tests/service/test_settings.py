@@ -71,3 +71,36 @@ def test_read_tokens_are_a_list():
     tokens = read_tokens("one, two")
     assert tokens.grant("Bearer two")
     assert tokens.grant("Bearer one,") is None
+
+
+@pytest.mark.parametrize("nothing", [",", " ", " , "])
+def test_setting_without_a_token_in_it_opens_no_door(monkeypatch, nothing):
+    monkeypatch.setenv("LOGWEIR_INGEST_TOKENS", nothing)
+    monkeypatch.setenv("LOGWEIR_READ_TOKENS", nothing)
+    with pytest.raises(ConfigurationError, match="holds no token"):
+        refuse_open_doors(read_settings(listen="0.0.0.0:1"))
+    with pytest.raises(ConfigurationError, match="holds no token"):
+        read_tokens(nothing)
+
+
+def test_token_named_twice_speaks_for_both_services():
+    tokens = ingest_tokens("not-a-secret =shop-*, not-a-secret= pay")
+    grant = tokens.grant("Bearer not-a-secret")
+    assert grant
+    assert grant.covers("pay")
+    assert grant.covers("shop-1")
+    assert not grant.covers("stock")
+
+
+def test_token_of_any_letters_is_known_as_it_comes_over_the_wire():
+    assert read_tokens("schlüssel").grant("Bearer " + "schlüssel".encode().decode("latin-1"))
+
+
+def test_empty_variable_is_as_good_as_none(monkeypatch):
+    monkeypatch.setenv("LOGWEIR_DATA", "")
+    assert read_settings().data == Path("data")
+
+
+def test_rules_that_name_nothing_are_refused():
+    with pytest.raises(ConfigurationError, match="LOGWEIR_RULES"):
+        read_settings(rules=",")

@@ -17,6 +17,9 @@ else:
 
 _GZIP_WINDOW_BITS = 31
 
+_MAX_MEMBERS = 100
+"""Members of a gzip, or frames of a zstd body; each costs a copy of what stands behind it."""
+
 
 class SenderGone(Exception):
     """The client hung up before its body was complete."""
@@ -68,6 +71,10 @@ def _bounded(body: bytes, limits: Limits, unpack: Callable[[bytes, int], tuple[b
     size = 0
     rest = body
     while rest or not parts:
+        if len(parts) == _MAX_MEMBERS:
+            raise Refusal(
+                400, "broken_compression", f"the body has more than {_MAX_MEMBERS} compressed parts"
+            )
         try:
             part, rest = unpack(rest, limits.max_body_bytes - size + 1)
         except (zlib.error, zstd.ZstdError, EOFError) as error:

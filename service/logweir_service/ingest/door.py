@@ -16,14 +16,13 @@ from logweir_service.access import Grant, Tokens
 from logweir_service.decode import Rejection, lines_of_array
 from logweir_service.errors import Refusal
 from logweir_service.limits import Limits
-from logweir_service.pipeline import Delivery, Pipeline, Receipt
+from logweir_service.pipeline import MAX_SEQ, Delivery, Pipeline, Receipt
 
 from .body import SenderGone, decompress, read_body
 
 _log = logging.getLogger("logweir_service.ingest")
 
 _MAX_LISTED_REJECTIONS = 100
-_MAX_SEQ = 1 << 53
 _STREAM = fields.STREAM_HEADER.lower().encode()
 _SEQ = fields.SEQ_HEADER.lower().encode()
 
@@ -92,7 +91,7 @@ def _identity(headers: dict[bytes, bytes]) -> tuple[str | None, int | None]:
         number = int(seq) if seq.isdigit() and len(seq) < 20 else 0
     except ValueError:
         raise Refusal(400, "invalid_identity", f"{fields.STREAM_HEADER} must be a UUID") from None
-    if not 1 <= number < _MAX_SEQ:
+    if not 1 <= number < MAX_SEQ:
         raise Refusal(400, "invalid_identity", f"{fields.SEQ_HEADER} must be a number from 1 on")
     return known, number
 

@@ -87,6 +87,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._cancel()
         super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """The service stops: what has not come whole by now is refused, and its sender tries again."""
+        if self._deadline is not None:
+            self._refuse(503, "stopping", "the service stops; send again")
+        super().shutdown()
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -124,4 +130,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 _HEAD_TOO_LARGE = (431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes before the body")
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_REASONS = {
+    503: "Service Unavailable",
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+}

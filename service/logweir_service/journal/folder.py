@@ -12,7 +12,7 @@ import msgspec
 
 from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
 
-from .format import VERSION
+from .format import MAX_LINE_BYTES, VERSION, decode_header
 
 
 class _Format(msgspec.Struct):
@@ -91,9 +91,17 @@ class DataFolder:
         path = self.path / "format.json"
         if path.exists():
             return self._known(path.read_bytes())
-        journal = uuid4()
+        journal = self._found() or uuid4()
         replace_durably(path, msgspec.json.encode(_Format(VERSION, journal)) + b"\n")
         return journal
+
+    def _found(self) -> UUID | None:
+        """The identity that segments without their folder's format tell."""
+        for segment in sorted(self.journal.glob("*.ndjson")):
+            with segment.open("rb") as file:
+                if header := decode_header(file.readline(MAX_LINE_BYTES), path=segment):
+                    return header[0]
+        return None
 
     def _known(self, text: bytes) -> UUID:
         path = self.path / "format.json"

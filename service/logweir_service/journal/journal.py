@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from logweir_service.errors import Refusal, StorageBroken
+from logweir_service.errors import Refusal, StorageBroken, UnknownFormat
 from logweir_service.event import StoredBatch
 
-from .folder import DataFolder, sync_folder
+from .folder import DataFolder, replace_durably, sync_folder
 from .format import Commit, StreamPosition, encode_header
 from .reader import JournalReader
 from .segment import Located, Segment, SegmentReader, segments
 from .streams import Mark, Placement, place
 
 MAX_SEGMENT_BYTES = 64 << 20
+
+_FURTHER_COMMIT = b'\n{"_commit":{"lsn":'
 
 _MAX_VECTORS = 512
 """Buffers of one writev; the kernel's own limit is 1024."""
@@ -83,7 +85,7 @@ class Journal:
         self._folder = folder
         self._max_segment_bytes = max_segment_bytes
         self.identifier: UUID = folder.claim()
-        self.reader = JournalReader(folder.journal, self.identifier)
+        self.reader = JournalReader(folder.journal, self.identifier, durable=lambda: self.last_lsn)
         self.last_lsn = 0
         self._marks: dict[str, Mark] = {}
         self._active = _Active(first_lsn=0)
@@ -96,18 +98,30 @@ class Journal:
         """
         found = segments(self._folder.journal)
         batches = events = torn = 0
-        damaged = []
+        damaged: list[str] = []
+        expected: int | None = None
         for segment in found:
+            if expected not in (None, segment.first_lsn):
+                damaged.append(
+                    f"{segment.path} does not follow on commit {self.last_lsn}: a segment is missing"
+                )
+            self.last_lsn = max(self.last_lsn, segment.first_lsn - 1)
             reader = SegmentReader(segment)
             for located in reader:
                 self._remember(located, segment)
                 apply(located, segment.first_lsn)
                 batches += 1
                 events += located.commit.count
+            if reader.journal not in (None, self.identifier):
+                raise UnknownFormat(
+                    f"{segment.path} belongs to another journal than {self._folder.path / 'format.json'}: "
+                    "restore both from one backup"
+                )
             if reader.damage and segment is found[-1]:
-                torn = self._cut(segment, reader.end)
+                torn = self._cut(segment, reader.end, damaged)
             elif reader.damage:
                 damaged.append(f"{segment.path} is damaged behind byte {reader.end}: {reader.damage}")
+            expected = None if reader.damage else self.last_lsn + 1
         self._open_active(found[-1] if found else None)
         return Recovery(batches, events, torn, tuple(damaged))
 
@@ -224,13 +238,22 @@ class Journal:
         if commit.position is not None:
             self._marks[commit.position.stream] = Mark.of(commit.position, commit.received)
 
-    def _cut(self, segment: Segment, end: int) -> int:
-        """Remove what stands behind the last whole batch: it was never acknowledged."""
+    def _cut(self, segment: Segment, end: int, damaged: list[str]) -> int:
+        """Remove what stands behind the last whole batch, and return its size.
+
+        A torn write was never acknowledged. Where more batches stand behind, the disk may have damaged one
+        that was, so all of it is kept in a file beside the segment.
+        """
         with segment.path.open("r+b") as file:
-            torn = file.seek(0, os.SEEK_END) - end
+            file.seek(end)
+            tail = file.read()
+            if _FURTHER_COMMIT in tail[1:]:
+                aside = segment.path.with_suffix(f".cut-{end}")
+                replace_durably(aside, tail)
+                damaged.append(f"{segment.path} was damaged at byte {end}; what stood there is in {aside}")
             file.truncate(end)
             os.fsync(file.fileno())
-        return torn
+        return len(tail)
 
     def _open_active(self, last: Segment | None) -> None:
         if last is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -17,12 +18,14 @@ _CHUNK_BYTES = 1 << 20
 class JournalReader:
     """Reads committed batches while another process or thread writes; takes no lock.
 
-    A batch that is being written reads as the end of the journal.
+    A batch that is being written reads as the end of the journal. Who knows which commit is the last durable
+    one hands in `durable`; events of later ones are not shown.
     """
 
-    def __init__(self, folder: Path, identifier: UUID) -> None:
+    def __init__(self, folder: Path, identifier: UUID, *, durable: Callable[[], int] | None = None) -> None:
         self._folder = folder
         self.identifier = identifier
+        self._durable = durable or (lambda: sys.maxsize)
 
     def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
         """The batches behind commit `after_lsn`, in order, up to the last whole one."""
@@ -45,9 +48,10 @@ class JournalReader:
     def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
         """The batches of a segment whose commit lines begin from `start` on and before `end`, if any."""
         path = self._folder / Segment.name(segment_first_lsn)
+        last = self._durable()
         try:
             for located in SegmentReader(Segment(path, segment_first_lsn), offset=start):
-                if end is not None and located.offset >= end:
+                if (end is not None and located.offset >= end) or located.commit.lsn > last:
                     return
                 yield _stored(located)
         except FileNotFoundError:

@@ -1,6 +1,8 @@
 import asyncio
+import errno
 import gzip
 import json
+import os
 import zlib
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -139,6 +141,18 @@ WHOLE_REFUSALS = {
     ),
     "bytes behind zstd": (
         zstd.compress(line()) + b"x" * 30,
+        {"content-encoding": "zstd"},
+        400,
+        "broken_compression",
+    ),
+    "thousands of empty gzip members": (
+        gzip.compress(b"") * 5000,
+        {"content-encoding": "gzip"},
+        400,
+        "broken_compression",
+    ),
+    "thousands of empty zstd frames": (
+        b"\x50\x2a\x4d\x18\x00\x00\x00\x00" * 5000,
         {"content-encoding": "zstd"},
         400,
         "broken_compression",
@@ -328,9 +342,30 @@ def test_reading_needs_a_read_token_and_an_ingest_token_is_none(tmp_path):
     assert answers["not-a-secret-3", "/metrics"] == 200
 
 
-def test_other_requests_are_answered_while_hostile_bodies_are_taken(tmp_path):
+def test_hostile_events_of_many_kinds_are_rejected_alone(tmp_path):
     deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     many = b"{" + b",".join(b'"k%d":1' % n for n in range(20_000)) + b"}"
     answers = post(tmp_path, (deep, {}), (many, {}), (line(x="y" * 255_000), {}), (line(), {}))
     assert [counts(answer)[:3] for answer in answers] == [(0, 0, 1), (0, 0, 1), (1, 0, 0), (1, 0, 0)]
     assert [answer.json()["rejected"][0]["code"] for answer in answers[:2]] == ["too_deep", "too_many_keys"]
+
+
+def test_refusal_that_passes_says_when_to_come_again_and_spreads_it(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def run():
+        async with client(tmp_path) as http_client:
+            monkeypatch.setattr(os, "writev", full)
+            headers = {"content-type": "application/x-ndjson"}
+            answers = [
+                await http_client.post("/v1/events", content=line(), headers=headers) for _ in range(20)
+            ]
+            monkeypatch.undo()
+            return answers
+
+    answers = asyncio.run(run())
+    assert {(answer.status_code, answer.json()["error"]) for answer in answers} == {(503, "disk_full")}
+    waits = {int(answer.headers["retry-after"]) for answer in answers}
+    assert min(waits) >= 20
+    assert len(waits) > 1

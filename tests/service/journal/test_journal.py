@@ -267,3 +267,97 @@ def test_scan_finds_lines_across_chunks_and_names_their_place(folder, monkeypatc
 def test_folder_that_no_service_used_is_refused_to_readers(tmp_path):
     with pytest.raises(ConfigurationError, match="is no data folder"):
         DataFolder(tmp_path).identify()
+
+
+def test_commits_behind_a_damaged_sealed_segment_survive_the_next_restart(folder):
+    journal = Journal(folder, max_segment_bytes=300)
+    journal.recover(lambda located, segment: None)
+    for number in range(6):
+        commit(journal, [b'{"n":%d}' % number])
+    journal.close()
+    *_, sealed, last = sorted(folder.journal.glob("*.ndjson"))
+    content = last.read_bytes()
+    last.write_bytes(content[: content.index(b"\n") + 1])  # only its header
+    sealed.write_bytes(sealed.read_bytes().replace(b'{"n":', b'{"m":'))
+    again, _, _ = recovered(folder)
+    commit(again, [b'{"after":1}'])
+    assert [batch.lines for batch in again.batches(again.last_lsn - 1)] == [b'{"after":1}\n']
+    again.close()
+    third, report, lines = recovered(folder)
+    third.close()
+    assert lines[-1] == b'{"after":1}'
+    assert report.torn_tail_bytes == 0
+
+
+def test_missing_segment_is_told(folder):
+    journal = Journal(folder, max_segment_bytes=300)
+    journal.recover(lambda located, segment: None)
+    for number in range(9):
+        commit(journal, [b'{"n":%d}' % number])
+    journal.close()
+    sorted(folder.journal.glob("*.ndjson"))[1].unlink()
+    again, report, _ = recovered(folder)
+    again.close()
+    assert len(report.damaged) == 1
+    assert "a segment is missing" in report.damaged[0]
+
+
+def test_batches_behind_a_damaged_one_in_the_last_segment_are_kept_aside(journal, folder):
+    for number in range(4):
+        commit(journal, [b'{"n":%d}' % number])
+    journal.close()
+    content = only_segment(folder).read_bytes()
+    only_segment(folder).write_bytes(content.replace(b'{"n":1}', b'{"n":7}'))
+    again, report, lines = recovered(folder)
+    again.close()
+    assert lines == [b'{"n":0}']
+    (aside,) = folder.journal.glob("*.cut-*")
+    assert b'{"n":3}' in aside.read_bytes()
+    assert str(aside) in report.damaged[0]
+    assert report.torn_tail_bytes == aside.stat().st_size
+
+
+def test_identity_of_a_folder_that_lost_its_format_is_taken_from_its_segments(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    journal.close()
+    (folder.path / "format.json").unlink()
+    again, _, _ = recovered(folder)
+    assert again.identifier == journal.identifier
+    again.close()
+
+
+def test_segment_of_another_journal_is_refused(journal, folder, tmp_path):
+    commit(journal, [b'{"a":1}'])
+    journal.close()
+    other = DataFolder(tmp_path / "other")
+    other.claim()
+    (other.journal / only_segment(folder).name).write_bytes(only_segment(folder).read_bytes())
+    other.release()
+    again = Journal(other)
+    with pytest.raises(UnknownFormat, match="another journal"):
+        again.recover(lambda located, segment: None)
+    again.close()
+
+
+def test_look_up_shows_nothing_that_is_not_durable(journal):
+    commit(journal, [b'{"a":1}'])
+    group = journal.begin(1_790_000_000.0)
+    journal.append(group, b'{"b":2}\n', count=1, lines_crc32=crc32(b'{"b":2}\n'))
+    journal.write(group)
+    assert [batch.lines for batch in journal.batches(0)] == [b'{"a":1}\n']
+    assert [*journal.reader.batches_between(1, group.offset, None)] == []
+    journal.settle(group)
+    assert [batch.lines for batch in journal.reader.batches_between(1, group.offset, None)] == [b'{"b":2}\n']
+
+
+def test_commit_out_of_order_is_damage(journal, folder):
+    commit(journal, [b'{"a":1}'])
+    whole = only_segment(folder).read_bytes()
+    commit(journal, [b'{"b":2}'])
+    journal.close()
+    second = only_segment(folder).read_bytes()[len(whole) :]
+    only_segment(folder).write_bytes(whole + second + second)
+    again, report, lines = recovered(folder)
+    again.close()
+    assert lines == [b'{"a":1}', b'{"b":2}']
+    assert report.torn_tail_bytes == len(second)
