@@ -31,7 +31,8 @@ class Readable:
 
     expose: Callable[..., bytes]
     """``expose(openmetrics=...)`` renders all metrics."""
-    stories: Callable[[str], list[StoredEvent]]
+    stories: Callable[..., list[StoredEvent]]
+    """``stories(correlation_id, limit=...)`` finds the events of an id that happened first."""
     ready: Callable[[], str | None]
     """Why the service takes no events now, or None where it does."""
     limits: Limits
@@ -64,10 +65,10 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
         correlation_id: Annotated[str, Query(min_length=1, max_length=128)],
         limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = MAX_EVENTS,
     ) -> Response:
-        found = await run_in_threadpool(readable.stories, correlation_id)
-        shown = b",\n".join(event.line for event in found[:limit])
+        found = await run_in_threadpool(readable.stories, correlation_id, limit=limit + 1)
+        shown = [event.line for event in found[:limit]]
         truncated = b"true" if len(found) > limit else b"false"
-        body = b'{"count":%d,"truncated":%s,"events":[%s]}\n' % (len(found), truncated, shown)
+        body = b'{"count":%d,"truncated":%s,"events":[%s]}\n' % (len(shown), truncated, b",\n".join(shown))
         return Response(body, media_type="application/json")
 
     @routes.get("/v1/limits")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
 from logweir_service.event import StoredBatch, StoredEvent
+from logweir_service.lenient import read_moment, read_object
 
 from .index import ActiveIndex
 
@@ -24,11 +26,18 @@ class Reader(Protocol):
 
 
 class _Key(msgspec.Struct):
-    timestamp: datetime
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     correlation_id: str | None = None
 
 
 _key = msgspec.json.Decoder(_Key)
+
+
+class _Found(NamedTuple):
+    """An event of a story, and what puts it in order: its own clock, then its place in the journal."""
+
+    order: tuple[datetime, int, int]
+    event: StoredEvent
 
 
 class Stories:
@@ -38,16 +47,20 @@ class Stories:
         self._reader = reader
         self._index = index
 
-    def __call__(self, correlation_id: str) -> list[StoredEvent]:
-        """Everything stored under exactly this id."""
-        needle = msgspec.json.encode(correlation_id)
-        found = []
-        for event in self._candidates(correlation_id, needle):
-            key = _key.decode(event.line)
-            if key.correlation_id == correlation_id:
-                found.append((key.timestamp, event.lsn, event.index, event))
-        found.sort(key=lambda each: each[:3])
-        return [event for *_, event in found]
+    def __call__(self, correlation_id: str, *, limit: int | None = None) -> list[StoredEvent]:
+        """Everything stored under exactly this id, or the `limit` events of it that happened first."""
+        found = self._found(correlation_id)
+        return [each.event for each in (sorted(found) if limit is None else heapq.nsmallest(limit, found))]
+
+    def stored(self, correlation_id: str) -> Iterator[StoredEvent]:
+        """Everything stored under exactly this id in the journal's order, read as it is asked for."""
+        return (each.event for each in self._found(correlation_id))
+
+    def _found(self, correlation_id: str) -> Iterator[_Found]:
+        for event in self._candidates(correlation_id, msgspec.json.encode(correlation_id)):
+            found_by, at = _read(event)
+            if found_by == correlation_id:
+                yield _Found((at, event.lsn, event.index), event)
 
     def _candidates(self, correlation_id: str, needle: bytes) -> Iterator[StoredEvent]:
         if self._index is None:
@@ -59,3 +72,21 @@ class Stories:
             for batch in self._reader.batches_between(segment_first_lsn, stretch.start, stretch.end):
                 if needle in batch.lines:
                     yield from (event for event in batch.events() if needle in event.line)
+
+
+def _read(event: StoredEvent) -> tuple[object, datetime]:
+    """The id that an event is found by and when it happened, whatever else its line holds."""
+    try:
+        key = _key.decode(event.line)
+    except ValueError:  # as msgspec's faults are; a member may be odd and a later one of its name not
+        return _read_leniently(event)
+    return key.correlation_id, key.timestamp
+
+
+def _read_leniently(event: StoredEvent) -> tuple[object, datetime]:
+    received = datetime.fromtimestamp(event.received, UTC)
+    try:
+        members = read_object(event.line)
+    except ValueError:
+        return None, received
+    return members.get("correlation_id"), read_moment(members.get("timestamp")) or received

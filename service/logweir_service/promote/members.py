@@ -1,16 +1,20 @@
-"""Reading a stored line whole, whatever the journal has accepted."""
+"""Reading a stored line into what a Sentry server takes."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import orjson
 
+from logweir_service.lenient import read_object
+
 
 def members(line: bytes) -> dict[str, Any]:
-    """The members of the object on `line`; a number out of every range reads as null, as it does on ingest.
+    """The members of the object on `line`, all of which can be written as JSON again.
+
+    A number that no float holds reads as None, an integer beyond 64 bits as a float, half a surrogate pair as
+    a question mark.
 
     Raises:
         ValueError: it is no JSON object.
@@ -18,17 +22,7 @@ def members(line: bytes) -> dict[str, Any]:
     try:
         read = orjson.loads(line)
     except orjson.JSONDecodeError:
-        lax = json.loads(line, parse_float=_float, parse_int=_int)
-        read = orjson.loads(json.dumps(lax, ensure_ascii=False).encode(errors="replace"))
+        read = orjson.loads(json.dumps(read_object(line), ensure_ascii=False).encode(errors="replace"))
     if not isinstance(read, dict):
         raise ValueError("it is no object")
     return read
-
-
-def _float(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _int(digits: str) -> float | None:
-    return int(digits) if len(digits) < 20 else _float(digits)

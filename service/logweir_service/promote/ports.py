@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -25,7 +25,7 @@ class JournalReader(Protocol):
 
 
 class Stories(Protocol):
-    """Finds everything that happened under a correlation id; blocking, safe to call from any thread."""
+    """Finds everything that happened under a correlation id; blocking, called from promotion's own thread."""
 
-    def __call__(self, correlation_id: str) -> list[StoredEvent]:
-        """The events of that id, in any order."""
+    def __call__(self, correlation_id: str) -> Iterable[StoredEvent]:
+        """The events of that id in the journal's order, best read as they are asked for."""

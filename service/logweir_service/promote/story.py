@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -11,11 +11,13 @@ import orjson
 
 from logweir import fields as vocabulary
 from logweir_service.event import StoredEvent
+from logweir_service.lenient import read_moment
 from logweir_service.promote.members import members
 from logweir_service.promote.request import is_request
 
 MAX_EVENTS: Final = 5_000
-"""Of a longer story only the events stored last are read; a Sentry event takes 100 breadcrumbs at most."""
+MAX_BYTES: Final = 20_000_000
+"""Of a longer story only the events stored last are held; a Sentry event takes 100 breadcrumbs at most."""
 
 MAX_TEXT: Final = 500
 """Characters of one value in a breadcrumb: it is a hint, the whole event stays in the journal."""
@@ -59,11 +61,8 @@ def read(stored: StoredEvent) -> Moment:
         ValueError: the line is no JSON object.
     """
     fields = members(stored.line)
-    try:
-        at = datetime.fromisoformat(fields["timestamp"]).timestamp()
-    except (KeyError, TypeError, ValueError):
-        at = stored.received
-    return Moment(at, stored, fields)
+    at = read_moment(fields.get("timestamp"))
+    return Moment(stored.received if at is None else at.timestamp(), stored, fields)
 
 
 def _read_or_none(stored: StoredEvent) -> Moment | None:
@@ -73,6 +72,23 @@ def _read_or_none(stored: StoredEvent) -> Moment | None:
         return None
 
 
+def recent(events: Iterable[StoredEvent], *, until: float) -> Sequence[StoredEvent]:
+    """The last of `events`, which come in the journal's order, among those received up to `until`.
+
+    What is received later changes nothing of it.
+    """
+    kept: deque[StoredEvent] = deque()
+    size_bytes = 0
+    for stored in events:
+        if stored.received > until:
+            continue
+        kept.append(stored)
+        size_bytes += len(stored.line)
+        while len(kept) > MAX_EVENTS or size_bytes > MAX_BYTES:
+            size_bytes -= len(kept.popleft().line)
+    return kept
+
+
 class Story:
     """An error and what else is known of its correlation id, as of a fixed moment.
 
@@ -80,11 +96,8 @@ class Story:
     """
 
     def __init__(self, error: Moment, events: Iterable[StoredEvent], *, until: float) -> None:
-        known = [
-            stored for stored in events if stored.received <= until and place(stored) != place(error.stored)
-        ]
-        known.sort(key=place)
-        others = [moment for stored in known[-MAX_EVENTS:] if (moment := _read_or_none(stored))]
+        known = [stored for stored in recent(events, until=until) if place(stored) != place(error.stored)]
+        others = [moment for stored in known if (moment := _read_or_none(stored))]
         others.sort(key=lambda moment: (moment.at, place(moment.stored)))
         self.error = error
         self.before = [moment for moment in others if moment.at <= error.at]

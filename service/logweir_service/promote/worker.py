@@ -20,7 +20,7 @@ from logweir_service.promote.ports import JournalReader, Stories
 from logweir_service.promote.route import EventSender, Route
 from logweir_service.promote.selection import Selection, is_repeat
 from logweir_service.promote.shrink import smaller
-from logweir_service.promote.story import place
+from logweir_service.promote.story import place, recent
 
 SETTLE_SECONDS: Final = 0.5
 """Beyond a rule's grace time: what was received in it is committed by then."""
@@ -196,9 +196,22 @@ class Worker:
         self._parcel = smaller(self._event)
         return True
 
-    def _story(self, candidate: Candidate) -> list[StoredEvent]:
-        found_by = members(candidate.stored.line).get("correlation_id")
-        return self._stories(found_by) if isinstance(found_by, str) and found_by else []
+    def _story(self, candidate: Candidate) -> Sequence[StoredEvent]:
+        """What is told with the candidate: nothing where it cannot be read, so that nothing waits for it.
+
+        Raises:
+            OSError: the journal's files cannot be read now.
+        """
+        until = candidate.stored.received + candidate.rule.breadcrumbs.grace_seconds
+        try:
+            found_by = members(candidate.stored.line).get("correlation_id")
+            found = self._stories(found_by) if isinstance(found_by, str) and found_by else ()
+            return recent(found, until=until)
+        except OSError:
+            raise
+        except Exception:
+            log.exception("the event at %s is promoted without its story", place(candidate.stored))
+            return ()
 
     def _send(self, candidate: Candidate, route: Route) -> None:
         assert self._event is not None

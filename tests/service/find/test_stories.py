@@ -1,5 +1,9 @@
+import weakref
+from datetime import UTC, datetime
+
 import pytest
 
+from logweir_service.event import StoredEvent
 from logweir_service.find import ActiveIndex, Stories, Stretch
 from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
 
@@ -82,3 +86,66 @@ def test_id_many_times_in_one_batch_is_found_once_each(parts):
     journal, index, commit = parts
     commit(line("a", 1), line("a", 2), line("b", 3))
     assert len(Stories(journal.reader, index)("a")) == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"timestamp":"bad","correlation_id":"c1","timestamp":"2026-09-21t14:13:20z"}',
+        b'{"timestamp":"2026-09-21T14:13:20Z","correlation_id":5,"correlation_id":"c1"}',
+        b'{"timestamp":"2026-09-21T14:13:20Z","n":%s,"correlation_id":5,"correlation_id":"c1"}'
+        % (b"9" * 5000),
+        b'{"timestamp":"2026-09-21T14:13:20","correlation_id":"c1"}',
+    ],
+)
+def test_a_line_that_a_strict_reader_refuses_is_part_of_its_story(parts, odd):
+    journal, index, commit = parts
+    commit(line("c1", 10), line("c1", 30))
+    group = journal.begin(datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC).timestamp())
+    journal.append(group, odd + b"\n", count=1, lines_crc32=crc32(odd + b"\n"))
+    journal.write(group)
+    journal.settle(group)
+    index.note(group.segment_first_lsn, group.offset, {"c1"})
+    found = Stories(journal.reader, index)("c1")
+    assert [event.line for event in found] == [line("c1", 10), odd, line("c1", 30)]
+
+
+class Scan:
+    """A journal that is scanned, and watches how many of the events it gave are still held."""
+
+    def __init__(self, *lines):
+        self._lines = lines
+        self.most_held = 0
+
+    def containing(self, needle, *, before_lsn=None):
+        given: weakref.WeakSet[Watched] = weakref.WeakSet()
+        for lsn, each in enumerate(self._lines, 1):
+            event = Watched(lsn, 0, 0.0, each)
+            given.add(event)
+            self.most_held = max(self.most_held, len(given))
+            yield event
+
+    def batches_between(self, segment_first_lsn, start, end):
+        return iter(())
+
+
+class Watched(StoredEvent):
+    """A stored event that can be watched."""
+
+
+def test_a_line_that_cannot_be_read_at_all_is_passed_over():
+    assert seconds(Stories(Scan(b'{"correlation_id":"c1",', line("c1", 1)))("c1")) == [b"01"]
+
+
+def test_of_a_long_story_no_more_is_held_than_was_asked_for():
+    lines = [line("c1", number * 7 % 60) for number in range(500)]
+    scan = Scan(*lines)
+    assert seconds(Stories(scan)("c1", limit=3)) == [b"00"] * 3
+    assert scan.most_held < 10
+
+
+def test_a_story_can_be_walked_through_without_being_held():
+    scan = Scan(*[line("c1", 1)] * 500)
+    for event in Stories(scan).stored("c1"):
+        assert event.line
+    assert scan.most_held < 10

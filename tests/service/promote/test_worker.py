@@ -206,6 +206,47 @@ def test_an_event_that_cannot_be_built_is_counted_and_left_behind(promotion, mon
     assert "surprise" in caplog.text
 
 
+def test_a_story_that_cannot_be_read_does_not_hold_up_its_error(promotion, caplog):
+    def odd(correlation_id):
+        yield from promotion.journal.story(correlation_id)
+        raise ValueError("surprise")
+
+    promotion.restarted(stories=odd)
+    promotion.commit(event(correlation_id="c"), event())
+
+    promotion.run_until(10)
+
+    assert promotion.sender.ids == ids((1, 0), (1, 1))
+    assert "surprise" in caplog.text
+
+
+def test_an_error_waits_where_the_files_of_its_story_cannot_be_read_now(promotion):
+    def unreadable(correlation_id):
+        raise OSError("disk")
+
+    promotion.restarted(stories=unreadable)
+    promotion.commit(event(correlation_id="c"))
+
+    with pytest.raises(OSError, match="disk"):
+        promotion.run_until(10)
+    assert promotion.worker.report().position == Position(1, 0)
+
+
+def test_of_a_long_story_only_the_end_is_held_and_later_events_change_nothing(promotion, monkeypatch):
+    monkeypatch.setattr("logweir_service.promote.story.MAX_EVENTS", 3)
+    quiet = [event(f"n{number}", at=-9 + number, level="info", correlation_id="c") for number in range(6)]
+    promotion.commit(*quiet, event(correlation_id="c"))
+    promotion.run_until(3)
+    promotion.path.unlink()
+    promotion.journal.commit(*quiet, received=100)
+    promotion.restarted()
+    promotion.run_until(120)
+
+    first, again = promotion.sender.sent
+    assert [crumb["category"] for crumb in first["breadcrumbs"]["values"]] == ["shop.n4", "shop.n5"]
+    assert first == again
+
+
 def test_an_error_older_than_a_week_is_set_aside(promotion):
     promotion.commit(event())
     promotion.clock.set(8 * 86_400)
