@@ -280,6 +280,36 @@ def test_a_forked_child_has_its_own_stream_and_sends_nothing_of_its_parent(servi
     assert sorted(streams.values()) == [[0, 1], [100]]
 
 
+def test_a_child_of_a_fork_that_python_is_not_told_of_has_its_own_stream(
+    service: PlayedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = transport(service)
+    sender.put(line(0), "info")
+    assert sender.flush(10)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    sender.put(line(1), "info")
+    assert sender.flush(10)
+    assert sender.stats()["emitted"] == 1
+    first, second = service.requests
+    assert first.stream != second.stream
+    assert second.seq == 1
+
+
+def test_a_reader_that_can_wait_does_until_half_of_the_queue_is_free(service: PlayedService) -> None:
+    service.always = Fault(503)
+    sender = transport(service, max_queue_bytes=20_000)
+    for number in range(150):
+        sender.put(line(number), "info")
+    reader = threading.Thread(target=sender.wait_for_room, daemon=True)
+    reader.start()
+    wait_for(lambda: len(service.requests) > 3)
+    assert reader.is_alive()
+    service.always = None
+    reader.join(20)
+    assert not reader.is_alive()
+    assert sender.stats()["queued_bytes"] <= 10_000
+
+
 def test_an_event_made_inside_put_on_the_same_thread_follows(service: PlayedService) -> None:
     sender = transport(service)
     backlog = sender._backlog
