@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import select
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any, BinaryIO, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import orjson
 
@@ -19,6 +21,8 @@ from logweir.settings import Arguments, read
 
 DELIVERED, UNDELIVERED, USAGE, CONFIGURATION = 0, 1, 64, 78
 DRAIN_SECONDS: Final = 60.0
+CHUNK_BYTES: Final = 64 * 1024
+"""Read at once: what a pipe holds, and little beside the room that is waited for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,19 +37,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as fault:
         sys.stderr.write(f"logweir-ship: {fault}\n")
         return CONFIGURATION
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending = Ending()
+    signal.signal(signal.SIGTERM, ending.tell)
+    signal.signal(signal.SIGINT, ending.tell)
     emitter = Emitter(settings)
     assert isinstance(emitter.sink, HttpTransport)
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # what was read by then is still sent
-            _pipe(sys.stdin.buffer, emitter, emitter.sink, tee=options.tee)
+        for line in _lines(sys.stdin.fileno(), emitter.sink, ending, tee=options.tee):
+            if line.strip():
+                _emit(line.strip(), emitter)
     finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         emitter.close(DRAIN_SECONDS)
     stats = emitter.stats()
     if stats["queued"] or stats["dropped"] or stats["rejected"]:
         sys.stderr.write(f"logweir-ship: not all was delivered: {orjson.dumps(stats).decode()}\n")
         return UNDELIVERED
     return DELIVERED
+
+
+class Ending:
+    """Ends the command by a signal, but only while it waits, so that what it has read is still sent."""
+
+    def __init__(self) -> None:
+        self._told = self._waiting = False
+
+    def tell(self, *_: object) -> None:
+        """The signals' handler."""
+        self._told = True
+        if self._waiting:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def may_interrupt(self) -> Iterator[None]:
+        """A block that KeyboardInterrupt ends when the command has been, or is, told to end."""
+        self._waiting = True
+        try:
+            if self._told:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._waiting = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,14 +102,26 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _pipe(lines: BinaryIO, emitter: Emitter, transport: HttpTransport, *, tee: bool) -> None:
-    for line in lines:
-        if tee:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-        if not line.isspace():
-            _emit(line.strip(), emitter)
-            transport.wait_for_room()
+def _lines(source: int, transport: HttpTransport, ending: Ending, *, tee: bool) -> Iterator[bytes]:
+    """The lines of the descriptor `source` until it ends or the command is to end, a begun one included."""
+    begun: list[bytes] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            with ending.may_interrupt():
+                transport.wait_for_room()
+                select.select([source], [], [])
+            chunk = os.read(source, CHUNK_BYTES)
+            if not chunk:
+                break
+            if tee:
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+            first, *others = chunk.split(b"\n")
+            begun.append(first)
+            for following in others:
+                yield b"".join(begun)
+                begun = [following]
+    yield b"".join(begun)
 
 
 def _emit(line: bytes, emitter: Emitter) -> None:

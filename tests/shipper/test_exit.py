@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from logweir.cli import Ending
 from tests.shipper.service import Fault, PlayedService
 
 
@@ -89,15 +90,32 @@ def test_pipe_sends_what_it_has_read_when_it_is_told_to_end(service: PlayedServi
     command = [sys.executable, "-m", "logweir.cli", "pipe", "--service", "shop", "--url", service.url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(b"one\ntwo\n")
+        process.stdin.write(b"one\ntwo\nbegun")
         process.stdin.flush()
         deadline = time.monotonic() + 20
         while len(service.events) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert [event["message"] for event in service.events] == ["one", "two"]
+    assert [event["message"] for event in service.events] == ["one", "two", "begun"]
     assert len(service.closed) == 1
+
+
+def test_a_signal_ends_the_pipe_only_while_it_waits() -> None:
+    ending = Ending()
+    with pytest.raises(KeyboardInterrupt), ending.may_interrupt():
+        ending.tell()
+    ending.tell()
+    with pytest.raises(KeyboardInterrupt), ending.may_interrupt():
+        raise AssertionError("it was told before")
+
+
+def test_pipe_carries_lines_of_any_length(service: PlayedService) -> None:
+    lines = [b"x" * length for length in (70_000, 1, 65_535, 65_536, 200_000)]
+    ended = run("-m", "logweir.cli", "pipe", "--url", service.url, "--tee", stdin=b"\n".join(lines))
+    assert (ended.returncode, ended.stdout) == (0, b"\n".join(lines))
+    assert [event["message"][0] for event in service.events] == ["x"] * 5
+    assert [len(event["message"]) for event in service.events] == [16_384, 1, 16_384, 16_384, 16_384]
 
 
 @pytest.mark.parametrize(
