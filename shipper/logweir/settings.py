@@ -7,7 +7,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ class Settings:
     service: str
     to: Destination | Sink
     url: str | None
-    token: str | None
+    token: str | None = field(repr=False)
     environment: str | None
     version: str | None
     level: str
@@ -48,7 +48,7 @@ class Arguments:
     service: str | None = None
     to: Destination | Sink | None = None
     url: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     environment: str | None = None
     version: str | None = None
     level: str | None = None
@@ -99,6 +99,10 @@ def _url(argument: str | None, environ: Mapping[str, str]) -> str | None:
     if url is None:
         return None
     source = "url" if argument else "LOGWEIR_URL"
+    if "@" in url:
+        raise ValueError(
+            f"{source}: holds an @; say who sends with token or LOGWEIR_TOKEN, not in the address"
+        )
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -32,6 +32,15 @@ def test_a_foreign_service_name_is_mapped_to_the_letters_allowed() -> None:
     assert read(Arguments(), environ={"OTEL_SERVICE_NAME": "My Shop (EU)"}).service == "my-shop-eu"
 
 
+def test_no_secret_is_shown() -> None:
+    settings = read(Arguments(token="hunter2", url="http://h:7171"), environ={})
+    assert settings.token == "hunter2"
+    assert "hunter2" not in repr(settings) + repr(Arguments(token="hunter2"))
+    with pytest.raises(ValueError, match="LOGWEIR_URL: holds an @") as refused:
+        read(Arguments(), environ={"LOGWEIR_URL": "http://shop:hunter2@h:7171"})
+    assert "hunter2" not in str(refused.value)
+
+
 def test_enable_sentry_false_wins_over_the_argument() -> None:
     assert read(Arguments(promote=True), environ={"ENABLE_SENTRY": "false"}).promote is False
     assert read(Arguments(promote=False), environ={}).promote is False
