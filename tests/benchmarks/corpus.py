@@ -11,7 +11,7 @@ TABLES = ["users", "orders", "items", "carts", "payments", "sessions", "audit", 
 
 
 def mixed(dice: random.Random, number: int) -> dict[str, Any]:
-    """One event: 60 % http, 20 % database, 12 % cache, 3 % errors, 5 % that no rule takes.
+    """One event: 60 % http, 20 % database, 12 % cache, 3 % errors with their stack, 5 % that no rule takes.
 
     Its fields stand in the order in which the shipper writes them.
     """
@@ -59,5 +59,27 @@ def _own(kind: float, dice: random.Random) -> dict[str, Any]:
             "cache_result": dice.choice(["hit", "hit", "miss"]),
         }
     if kind < 0.95:
-        return {"event": "payment.failed", "error_type": "Timeout", "message": "it failed"}
+        return {"event": "payment.failed", "error_type": "Timeout", "exception": [_exception(dice)]}
     return {"event": "cart.viewed", "message": "a cart was viewed", "items": 3}
+
+
+def _exception(dice: random.Random) -> dict[str, Any]:
+    """An exception of 15 frames, as the shipper describes it: some 2 KB."""
+    frames = [
+        {
+            "filename": f"shop/{dice.choice(TABLES)}.py",
+            "function": f"step_{number}",
+            "lineno": dice.randrange(500),
+            "module": "shop.checkout",
+            "in_app": True,
+            "context_line": "return await self._next(request)",
+        }
+        for number in range(15)
+    ]
+    return {
+        "type": "Timeout",
+        "module": "shop",
+        "value": "the bank is slow",
+        "frames": frames,
+        "handled": True,
+    }
