@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-NUMBER: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+from logweir.fields import LEVELS
+
+NUMBER: Final = {level: 10 * rank for rank, level in enumerate(LEVELS, 1)}
 """Level to number, as in the standard library's logging."""
 
 MAX_DIGITS: Final = 9
