@@ -298,7 +298,7 @@ def test_a_child_of_a_fork_that_python_is_not_told_of_has_its_own_stream(
 def test_a_reader_that_can_wait_does_until_half_of_the_queue_is_free(service: PlayedService) -> None:
     service.always = Fault(503)
     sender = transport(service, max_queue_bytes=20_000)
-    for number in range(150):
+    for number in range(250):
         sender.put(line(number), "info")
     reader = threading.Thread(target=sender.wait_for_room, daemon=True)
     reader.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,6 +104,20 @@ def test_an_answer_is_waited_for_no_longer_than_the_time_allows(
     assert "ReadTimeoutError" in send(HttpPost(raw.url, token=None), timeout_seconds=0.05).text
     monkeypatch.setattr(post, "ANSWER_TIMEOUT_SECONDS", 0.05)
     assert "ReadTimeoutError" in send(HttpPost(raw.url, token=None)).text
+
+
+def test_a_connection_is_waited_for_no_longer_than_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "CONNECT_TIMEOUT_SECONDS", 0.05)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):  # more than its queue takes, so that the next one is not answered
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        answer = send(HttpPost(f"http://127.0.0.1:{server.getsockname()[1]}", token=None))
+    assert "ConnectTimeoutError" in answer.text
 
 
 def test_a_flush_without_a_thread_ends_in_time_though_the_service_hangs(
