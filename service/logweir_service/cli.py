@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import urllib3
@@ -17,6 +16,7 @@ import urllib3
 from .errors import LookUpFailed, OperatorError, RulesError
 from .find import Stories, render_story
 from .journal import DataFolder, JournalReader
+from .lenient import read_object
 from .promote import dry_run, envelope_text
 from .rules import load
 from .settings import read_settings, refuse_open_doors
@@ -103,8 +103,7 @@ def _grep(options: argparse.Namespace) -> int:
         for line in lines:
             sys.stdout.buffer.write(line + b"\n")
     else:
-        events: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        for text in render_story(events, colour=sys.stdout.isatty()):
+        for text in render_story([read_object(line) for line in lines], colour=sys.stdout.isatty()):
             print(text)
     if not lines:
         print(f"logweir: nothing is stored under {options.correlation_id}", file=sys.stderr)

@@ -16,6 +16,10 @@ EVENTS = [
     },
     {"event": "cart.loaded", "service": "shop", "level": "info", "correlation_id": "c2"},
 ]
+ODD = (
+    b'{"timestamp":"2026-09-21t14:13:29z","event":"cart.paid","service":"shop","level":"info",'
+    b'"correlation_id":"c2","total":%s,"duration_seconds":%s}\n' % (b"9" * 5000, b"9" * 400)
+)
 
 
 @pytest.fixture
@@ -27,8 +31,9 @@ def data(tmp_path):
         json.dumps({"timestamp": f"2026-09-21T14:13:2{second}Z", **event}).encode() + b"\n"
         for second, event in enumerate(EVENTS)
     )
+    lines += ODD
     group = journal.begin(1_790_000_000.0)
-    journal.append(group, lines, count=len(EVENTS), lines_crc32=crc32(lines))
+    journal.append(group, lines, count=len(EVENTS) + 1, lines_crc32=crc32(lines))
     journal.write(group)
     journal.settle(group)
     journal.close()
@@ -47,6 +52,15 @@ def test_grep_prints_a_story_for_people(capsys, data):
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == "c1: 2 events, 1 error, 2 services (shop, pay)"
     assert "payment.failed" in out
+
+
+def test_grep_prints_a_story_with_numbers_beyond_every_range(capsys, data):
+    code, out, err = run(capsys, "grep", "c2", "--data", data)
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()[2:]] == [
+        ["14:13:22.000", "shop", "info", "cart.loaded"],
+        ["14:13:29.000", "shop", "info", "cart.paid", "total=None"],
+    ]
 
 
 def test_grep_prints_raw_lines_for_programs(capsys, data):

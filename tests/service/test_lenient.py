@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logweir_service.journal import DataFolder, Journal, crc32
 from logweir_service.lenient import read_moment, read_object
 
 DEEP = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -39,6 +43,20 @@ def test_what_is_no_object_is_refused_in_one_way(line):
 def test_what_every_reader_reads_it_reads_alike(members):
     line = json.dumps(members).encode()
     assert read_object(line) == json.loads(line)
+
+
+def test_the_reader_in_the_documentation_reads_such_numbers_too(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "journal-format.md").read_text()
+    scope: dict[str, Any] = {}
+    exec(re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)[0], scope)
+    journal = Journal(DataFolder(tmp_path))
+    journal.recover(lambda located, first_lsn: None)
+    lines = b'{"n":%s,"m":7}\n' % (b"9" * 5000)
+    group = journal.begin(1_790_000_000.0)
+    journal.append(group, lines, count=1, lines_crc32=crc32(lines))
+    journal.write(group)
+    journal.close()
+    assert [events for _, events in scope["batches"](tmp_path / "journal")] == [[{"n": None, "m": 7}]]
 
 
 @pytest.mark.parametrize(

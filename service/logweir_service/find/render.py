@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from logweir.fields import RESERVED
+from logweir_service.lenient import read_moment
 
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -16,7 +16,10 @@ _SUMMED_UP = frozenset({"cache_operation", "cache_name", "cache_result", "peer_s
 
 
 def render_story(events: Sequence[Mapping[str, Any]], *, colour: bool = False) -> Iterator[str]:
-    """The lines of a story whose `events` are in order; control characters are made visible."""
+    """The lines of a story whose `events`, as `read_object` reads them, are in order.
+
+    Control characters are made visible.
+    """
     if not events:
         return
     services = [*dict.fromkeys(str(event.get("service")) for event in events)]
@@ -36,13 +39,13 @@ def render_story(events: Sequence[Mapping[str, Any]], *, colour: bool = False) -
         level = str(event.get("level"))
         row = (
             f"{moment[11:]}  {visible(str(event.get('service'))):{service_width}}  {level:8}  "
-            f"{visible(str(event.get('event'))):{name_width}}  {visible(summary(event))}"
+            f"{visible(str(event.get('event'))):{name_width}}  {visible(_told(event))}"
         ).rstrip()
         yield f"\x1b[{_COLOURS.get(level, '0')}m{row}\x1b[0m" if colour else row
         yield from _stack(event)
 
 
-def summary(event: Mapping[str, Any]) -> str:
+def _told(event: Mapping[str, Any]) -> str:
     """What happened, in a few words."""
     parts = []
     if "http_request_method" in event:
@@ -62,7 +65,7 @@ def summary(event: Mapping[str, Any]) -> str:
         parts.append(f"-> {event['peer_service']}")
     duration = event.get("duration_seconds")
     if isinstance(duration, int | float):
-        parts.append(f"{duration * 1000:.1f} ms")
+        parts.append(f"{float(duration) * 1000:.1f} ms")
     error_type = event.get("error_type")
     parts += [
         event.get("message"),
@@ -118,9 +121,8 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _moment(event: Mapping[str, Any]) -> str:
-    try:
-        moment = datetime.fromisoformat(str(event.get("timestamp"))).astimezone(UTC)
-    except ValueError:
+    moment = read_moment(event.get("timestamp"))
+    if moment is None:
         return "????-??-?? ??:??:??.???"
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
 

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from logweir_service.find import render_story
+from logweir_service.lenient import read_object
 
 STORY = [
     {
@@ -91,6 +92,17 @@ def test_what_could_move_the_cursor_is_made_visible_and_stays_on_one_line(hostil
 def test_odd_shapes_never_break_the_page(odd):
     for key in STORY[1]:
         assert [*render_story([{**STORY[1], key: odd}])]
+
+
+@pytest.mark.parametrize("digits", ["1e999", "9" * 400, "9" * 5000, "9" * 308])
+def test_a_number_beyond_every_range_never_breaks_the_page(digits):
+    line = json.dumps(STORY[1]).replace("0.2", digits).encode()
+    assert len([*render_story([read_object(line)])]) == 6
+
+
+def test_a_timestamp_in_lower_case_is_a_time():
+    event = {**STORY[0], "timestamp": "2026-09-21t14:13:20z"}
+    assert [*render_story([event])][2].startswith("14:13:20.000  shop")
 
 
 def test_colour_marks_levels_only_where_it_is_asked_for():
