@@ -109,10 +109,14 @@ class Decoder:
         brackets = stretch.translate(None, _NOT_BRACKETS)
         if brackets.count(b"\n") != count:
             return False
-        harmless = self._limits.max_keys * _BYTES_PER_KEY
-        if _lines_within(stretch, harmless) and _lines_within(brackets, 2 * self._limits.max_depth):
+        short, shallow = self._limits.max_keys * _BYTES_PER_KEY, 2 * self._limits.max_depth
+        if _lines_within(stretch, short) and _lines_within(brackets, shallow):
             return True
-        return all(map(self._fits, stretch.split(b"\n")))
+        return all(
+            self._fits(line)
+            for line, shape in zip(stretch.split(b"\n"), brackets.split(b"\n"), strict=True)
+            if len(line) > short or len(shape) > shallow
+        )
 
     def _fits(self, line: bytes) -> bool:
         try:
