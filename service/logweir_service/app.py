@@ -239,6 +239,10 @@ def _tell(service: Service, recovery: Recovery) -> None:
     )
     if recovery.torn_tail_bytes:
         _log.warning("cut %d bytes of a torn batch that was never acknowledged", recovery.torn_tail_bytes)
+    if service.rules.scrub or service.rules.store:
+        _log.warning(
+            "rules under scrub and store are read, but not applied yet: secrets are stored as they come"
+        )
     for line in recovery.damaged:
         _log.error("%s; its later events are missing from search and metrics", line)
 
