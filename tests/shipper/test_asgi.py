@@ -19,7 +19,7 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -237,6 +237,14 @@ def test_ids_are_taken_where_well_formed_and_replaced_where_not(
         assert request.get("trace_id") == trace_id
 
 
+@pytest.mark.parametrize(("flags", "sampled"), [("00", False), ("01", True), ("02", False), ("ff", True)])
+def test_the_callers_choice_to_sample_is_kept(sink: CapturingSink, flags: str, sampled: bool) -> None:
+    app = shop()
+    app.add_middleware(logweir.asgi.Middleware)
+    requests(app, ("GET", "/health"), headers={"traceparent": f"00-{TRACE}-{PARENT}-{flags}"})
+    assert sink.events[0]["trace_sampled"] is sampled
+
+
 def test_ids_that_are_not_trusted_are_passed_over(sink: CapturingSink) -> None:
     app = shop()
     app.add_middleware(logweir.asgi.Middleware, trust_inbound_ids=False)
@@ -358,6 +366,16 @@ def test_a_cancelled_request_is_no_error(sink: CapturingSink) -> None:
     (request,) = sink.events
     assert (request["outcome"], request["level"]) == ("cancelled", "info")
     assert "http_response_status_code" not in request
+    assert "exception" not in request
+
+
+def test_a_client_that_went_away_is_no_error(sink: CapturingSink) -> None:
+    async def read(request: Request) -> PlainTextResponse:
+        raise ClientDisconnect
+
+    requests(logweir.asgi.Middleware(Starlette(routes=[Route("/", read)])), ("GET", "/"))
+    (request,) = sink.events
+    assert (request["outcome"], request["level"]) == ("cancelled", "info")
     assert "exception" not in request
 
 

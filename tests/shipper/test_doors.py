@@ -140,9 +140,10 @@ def test_an_ordinary_message_is_no_name(sink: CapturingSink, text: str) -> None:
 
 
 def test_the_handler_passes_over_records_of_the_sender_thread(sink: CapturingSink) -> None:
-    record = logging.makeLogRecord({"name": "urllib3", "msg": "x", "threadName": THREAD_NAME})
-    logweir.logging.Handler().handle(record)
-    assert not sink.events
+    for thread, name in ((THREAD_NAME, "ours"), ("MainThread", "theirs")):
+        record = {"name": name, "msg": "x", "levelno": 20, "threadName": thread}
+        logweir.logging.Handler().handle(logging.makeLogRecord(record))
+    assert [event["logger"] for event in sink.events] == ["theirs"]
 
 
 def test_what_urllib3_logs_while_posting_does_not_feed_itself(service: PlayedService) -> None:

@@ -142,6 +142,25 @@ def test_an_event_over_the_limit_keeps_its_core() -> None:
     assert event["_truncated"][0] == "text0"
 
 
+def test_an_exception_over_the_limit_keeps_its_first_entry_and_the_ends_of_its_stack() -> None:
+    def descend(depth: int) -> None:
+        if depth == 0:
+            raise ExceptionGroup("x" * 8000, [ValueError("y" * 8000 + str(number)) for number in range(8)])
+        descend(depth - 1)
+
+    try:
+        descend(60)
+    except ExceptionGroup as error:
+        line = Encoder({"service": "shop"}).encode("a.b", "error", {"k": 1}, {}, error)
+    event = orjson.loads(line)
+    (entry,) = event["exception"]
+    assert len(line) <= MAX_EVENT_BYTES
+    assert (entry["type"], entry["value"], event["k"]) == ("ExceptionGroup", "x" * 1024, 1)
+    assert len(entry["frames"]) == 20
+    assert entry["frames"][-1]["lineno"] != entry["frames"][-2]["lineno"], "where it was raised"
+    assert event["_truncated"] == ["exception"]
+
+
 def test_keys_of_the_service_are_not_the_applications() -> None:
     event = encode(_lost={"count": 3}, _secret=1, _flags=["f"], event_=1)
     assert "_lost" not in event
