@@ -71,7 +71,7 @@ def retry_after_seconds(header: str, *, now: float) -> float | None:
         return pause
     try:
         return min(max(parsedate_to_datetime(header).timestamp() - now, 0.0), MAX_PAUSE_SECONDS)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

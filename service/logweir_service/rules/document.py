@@ -49,15 +49,18 @@ def read_yaml(file: str, text: str, problems: Problems) -> Node:
     yaml: Any = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
+        if root is not None:
+            return _Tree(file, yaml, problems).node(root, root.start_mark.line + 1)
+    except RecursionError:
+        problems.add(empty, "is nested too deep")
+        return empty
     except YAMLError as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         reason = error.problem if isinstance(error, MarkedYAMLError) else str(error).splitlines()[0]
         problems.add(Node(file, mark.line + 1 if mark else 1, None), f"is not YAML: {reason}")
         return empty
-    if root is None:
-        problems.add(empty, "is empty")
-        return empty
-    return _Tree(file, yaml, problems).node(root, root.start_mark.line + 1)
+    problems.add(empty, "is empty")
+    return empty
 
 
 class _Tree:

@@ -21,6 +21,11 @@ BUGSINK = "86400:transaction;span:organization"
         (429, {"Retry-After": "3"}, Outcome("again", "rate_limited", 3.0)),
         (429, {"Retry-After": "Tue, 15 Nov 1994 12:00:20 GMT"}, Outcome("again", "rate_limited", 20.0)),
         (429, {"Retry-After": "soon"}, Outcome("again", "rate_limited", 60.0)),
+        (
+            429,
+            {"Retry-After": "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"},
+            Outcome("again", "rate_limited", 60.0),
+        ),
         (429, {}, Outcome("again", "rate_limited", 60.0)),
         (500, {}, Outcome("again", "status_500", None)),
         (503, {"Retry-After": "4"}, Outcome("again", "status_503", 4.0)),

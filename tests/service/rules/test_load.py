@@ -63,6 +63,7 @@ metrics:
         ("version: 1\nmetrics: [!x 1]\n", "2: the tag '!x' is not supported"),
         ("version: 1\nmetrics: &a [*a]\n", "2: an alias contains itself"),
         ("version: 1\n[1]: 2\n", "2: a key must be a text"),
+        ("a: " + "[" * 2000 + "]" * 2000, "1: is nested too deep"),
     ],
 )
 def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
