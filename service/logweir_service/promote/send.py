@@ -46,14 +46,19 @@ class Sender:
             "X-Sentry-Auth": auth.to_header(),
         }
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, timeout=timeout, retries=False)
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=1,
+            timeout=timeout,
+            retries=False,  # nor are redirects followed
+        )
 
     def send(self, event: dict[str, Any]) -> Outcome:
         """Send `event` and say what became of it; no fault of network or server is raised."""
         body = gzip.compress(envelope(event, sent_at=self._clock()), compresslevel=6)
         try:
             answer = self._pool.request(
-                "POST", self.url, body=body, headers=self._headers, redirect=False, preload_content=False
+                "POST", self.url, body=body, headers=self._headers, preload_content=False
             )
             answer.read(MAX_ANSWER_BYTES, decode_content=False)
             if answer.read(1, decode_content=False):

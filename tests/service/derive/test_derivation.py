@@ -128,7 +128,7 @@ def test_a_clock_that_runs_ahead_does_not_lock_a_gauge(tmp_path: Path) -> None:
     assert samples(result) == {"depth{}": 2}
 
 
-def test_a_million_values_leave_the_series_few_and_the_total_right(
+def test_values_beyond_the_budget_and_the_cache_leave_the_series_few_and_the_total_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(derivation, "MAX_ENTRIES", 100)
