@@ -2,7 +2,8 @@
 
 The journal is the outbox and a cursor over it the only state: what is promoted follows from the events stored
 and the rules in force, so that a restart finds every error that was not delivered, and sends none under
-another id. Nothing here runs on the way to a sender's answer but `Selection.candidates`.
+another id. On the way to a sender's answer only `Worker.count` and `Worker.committed` are called, which touch
+no file.
 """
 
 from logweir_service.promote.cursor import Cursor

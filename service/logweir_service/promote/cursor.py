@@ -58,6 +58,7 @@ class Cursor:
         """Make `position` durable; on OSError the one saved before still holds."""
         content = {"format": FORMAT, "journal": self._journal, **position._asdict()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        # the journal replaces its files like this too; stages import nothing of each other for ten lines
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
             file.write(json.dumps(content).encode() + b"\n")

@@ -12,7 +12,7 @@ from logweir.fields import UNNAMED_EVENT
 from logweir_service.event import StoredEvent, identity
 from logweir_service.promote.exception import exception_values
 from logweir_service.promote.request import sentry_request, transaction
-from logweir_service.promote.story import SENTRY_LEVELS, Moment, Story, read, summary
+from logweir_service.promote.story import SENTRY_LEVELS, Moment, Story, headline, read
 from logweir_service.rules.model import PromoteRule
 
 SDK: Final = {"name": "logweir", "version": version("logweir")}
@@ -120,7 +120,7 @@ def fingerprint(fields: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def _log_entry(fields: Mapping[str, Any]) -> dict[str, str]:
-    text = str(fields.get("message") or summary(fields))
+    text = str(fields.get("message") or headline(fields))
     return {"formatted": text, "message": str(fields.get("message_template") or text)}
 
 

@@ -15,10 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class EventSender(Protocol):
-    """Sends one Sentry event; blocking."""
+    """Sends one Sentry event at a time; blocking."""
 
     def send(self, event: dict[str, Any]) -> Outcome:
         """Say what became of it; no fault of network or server is raised."""
+
+    def close(self) -> None:
+        """Let the connection go."""
 
 
 class Route:
@@ -55,6 +58,10 @@ class Route:
             self._pause = outcome.pause_seconds or 0.0
         self._paused_at = self._clock()
         return outcome
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._sender.close()
 
     def _backoff_seconds(self) -> float:
         longest = min(FIRST_BACKOFF_SECONDS * 2.0**self._faults, MAX_BACKOFF_SECONDS)

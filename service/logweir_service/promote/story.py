@@ -139,7 +139,7 @@ def _breadcrumb(moment: Moment) -> dict[str, Any]:
         "timestamp": moment.at,
         "level": SENTRY_LEVELS.get(fields["level"], "info"),
         "category": f"{fields['service']}.{fields['event']}",
-        "message": str(_shortened(fields.get("message") or summary(fields))),
+        "message": str(_shortened(fields.get("message") or headline(fields))),
         "type": _kind(fields),
     }
     data = {
@@ -156,7 +156,7 @@ def _kind(fields: Mapping[str, Any]) -> str:
     return "query" if "db_operation_name" in fields else "default"
 
 
-def summary(fields: Mapping[str, Any]) -> str:
+def headline(fields: Mapping[str, Any]) -> str:
     """One line for people on an event that brings no message: its name and what is most telling."""
     return " ".join([str(fields["event"]), *_telling(fields)])
 

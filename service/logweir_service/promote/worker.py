@@ -117,12 +117,18 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Ask the thread to save the cursor and end, if it runs; False where a slow server holds it."""
+        """Ask the thread to save the cursor and end, then close the sender.
+
+        False where a slow server holds the thread.
+        """
         self._stopping = True
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
+        ended = not self._thread.is_alive()
+        if ended and self._route:
+            self._route.close()
+        return ended
 
     def report(self) -> Report:
         """Count what was done and what waits; callable from any thread."""

@@ -68,10 +68,6 @@ class Predicate:
         """Whether the event meets the condition."""
         return self.test(event)
 
-    def never(self, *, level: str, event: str) -> bool:
-        """Whether no event of this level and name can make it true."""
-        return self.source({"level": level, "event": event}) is False
-
     def source(
         self, known: Mapping[str, str], name: Callable[[str], str] = lambda field: f"e.{attribute(field)}"
     ) -> bool | str:

@@ -77,9 +77,8 @@ class MetricRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreadcrumbsRule:
-    """Which earlier events are told with an error."""
+    """Which earlier events of its correlation id are told with an error."""
 
-    by: str = "correlation_id"
     last: int = 50
     within_seconds: float = 600.0
     grace_seconds: float = 2.0
@@ -122,16 +121,6 @@ class PromoteRule:
             return self.unless is None or not self.unless(event)
         except FAULTS:
             return True
-
-    def never(self, *, level: str, event: str) -> bool:
-        """Whether it takes no event of this level and name, whatever else the event holds."""
-        return self.when.never(level=level, event=event)
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Every event field it reads."""
-        read = {*self.fingerprint, *self.tags, self.breadcrumbs.by, *(field for _, field in self.user)}
-        return frozenset(read | self.when.fields | (self.unless.fields if self.unless else frozenset()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,12 +95,16 @@ class ScriptedSender:
         self.outcomes: list[Outcome] = []
         self.sent: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.closed = False
         self._clock = clock
 
     def send(self, event: dict[str, Any]) -> Outcome:
         self.sent.append(event)
         self.times.append(self._clock())
         return self.outcomes.pop(0) if self.outcomes else Outcome("delivered")
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def ids(self) -> list[str]:

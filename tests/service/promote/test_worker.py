@@ -206,6 +206,12 @@ def test_an_event_that_cannot_be_built_is_counted_and_left_behind(promotion, mon
     assert "surprise" in caplog.text
 
 
+def test_a_worker_that_stops_lets_its_connection_go(promotion):
+    promotion.worker.start()
+    assert promotion.worker.stop(10)
+    assert promotion.sender.closed
+
+
 def test_a_story_that_cannot_be_read_does_not_hold_up_its_error(promotion, caplog):
     def odd(correlation_id):
         yield from promotion.journal.story(correlation_id)

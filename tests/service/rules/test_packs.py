@@ -50,5 +50,5 @@ def test_each_pack_stands_alone(pack: str) -> None:
 
 def test_the_errors_pack_brings_the_standard_promotion() -> None:
     (rule,) = load(["packs"]).promote
-    assert rule.never(level="info", event="http.request")
-    assert not rule.never(level="critical", event="any")
+    assert rule.when.source({"level": "info"}) is False
+    assert rule.when.source({"level": "critical"}) is True
