@@ -162,8 +162,8 @@ class Delivery:
         )
 
     def _let_go(self, batch: Sequence[Chunk]) -> None:
-        self._backlog.release(batch)
         self.sent += sum(chunk.numbers for chunk in batch if not chunk.control)
+        self._backlog.release(batch)
         self.next_number += _numbers(batch)
         if batch[-1].closes:
             self.open_stream()
