@@ -146,6 +146,8 @@ def _check(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return FAILED
     print(f"well-formed: {len(rules.metrics)} metrics, {len(rules.promote)} rules for promotion")
+    if rules.not_applied:
+        print(f"read, and not applied yet: {', '.join(rules.not_applied)}")
     return 0
 
 

@@ -123,6 +123,15 @@ def test_check_passes_the_packs(capsys):
     assert "metrics" in out
 
 
+def test_check_says_what_is_read_and_not_applied(capsys, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("version: 1\npromote: [{name: a, rate_limit: {burst: 10}}]\nscrub: {keys: [password]}\n")
+    code, out, _ = run(capsys, "check", path)
+    assert (code, out.splitlines()[1:]) == (0, ["read, and not applied yet: rate_limit, scrub"])
+    path.write_text("version: 1\npromote: [{name: a, sample_rate: 0.5}]\n")
+    assert len(run(capsys, "check", path)[1].splitlines()) == 1
+
+
 def test_check_names_file_and_line_of_every_problem(capsys, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("version: 1\nmetrics:\n  - {name: Bad-Name, type: counter, event: x}\n  - {nam: a}\n")

@@ -50,6 +50,7 @@ class _Building:
         self._promote: dict[str, PromoteRule] = {}
         self._store: list[StoreRule] = []
         self._scrub: list[ScrubRule] = []
+        self._not_applied: set[str] = set()
         self._places: dict[tuple[str, str], Node] = {}
 
     def whole(self) -> RuleSet:
@@ -58,6 +59,7 @@ class _Building:
             promote=tuple(self._promote.values()),
             store=tuple(self._store),
             scrub=tuple(self._scrub),
+            not_applied=tuple(sorted(self._not_applied)),
         )
 
     def add(self, root: Node, default_labels: tuple[LabelRule, ...] | None) -> None:
@@ -82,6 +84,9 @@ class _Building:
             if promote is not None:
                 self._place("promote rule", promote[0].name, node, replace=promote[1])
                 self._promote[promote[0].name] = promote[0]
+            if isinstance(node.value, dict):
+                self._not_applied |= node.value.keys() & {"rate_limit"}
+        self._not_applied |= {key for key in ("store", "scrub") if section.has(key)}
         self._store += [read_store(node, self._problems) for node in section.items("store")]
         if section.has("scrub"):
             self._scrub.append(read_scrub(section.entry("scrub"), self._problems))

@@ -150,6 +150,8 @@ class RuleSet:
     promote: tuple[PromoteRule, ...] = ()
     store: tuple[StoreRule, ...] = ()
     scrub: tuple[ScrubRule, ...] = ()
+    not_applied: tuple[str, ...] = ()
+    """Keys that stand in its files and were read, but that this version does nothing with."""
 
     @property
     def fields(self) -> frozenset[str]:
