@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from logweir_service.event import Event, event_type
+from logweir_service.lenient import read_object
 
 from .stretch import stretches
-
-_MAX_DIGITS = 300
-"""More digits than any number that rules can use."""
 
 
 class StoredDecoder:
@@ -36,14 +32,4 @@ class StoredDecoder:
         try:
             return self._json.decode(line)
         except msgspec.ValidationError:
-            members = json.loads(line, parse_int=_int_or_none, parse_float=_float_or_none)
-            return msgspec.convert(members, self._struct)
-
-
-def _int_or_none(digits: str) -> int | None:
-    return int(digits) if len(digits) < _MAX_DIGITS else None
-
-
-def _float_or_none(digits: str) -> float | None:
-    value = float(digits)
-    return value if math.isfinite(value) else None
+            return msgspec.convert(read_object(line), self._struct)
