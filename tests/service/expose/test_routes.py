@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from logweir_service.access import Tokens
+from logweir_service.event import StoredEvent
+from logweir_service.expose import Readable, reading_routes, refuse_alike
+from logweir_service.find import Stories
+from logweir_service.limits import Limits
+
+
+class Scan:
+    """A journal of one story, whose events stand in it from the last to the first."""
+
+    def __init__(self, count: int) -> None:
+        self.lines = [
+            b'{"timestamp":"2026-09-21T14:%02d:%02dZ","correlation_id":"c1","order":%d,"total":%s}'
+            % (*divmod(number, 60), number, b"9" * 500)
+            for number in range(count)
+        ]
+
+    def containing(self, needle, *, before_lsn=None):
+        for lsn, line in enumerate(reversed(self.lines), 1):
+            yield StoredEvent(lsn, 0, 0.0, line)
+
+    def batches_between(self, segment_first_lsn, start, end):
+        return iter(())
+
+
+def get(path: str, *, count: int = 0, not_ready: str | None = None) -> httpx.Response:
+    """The answer of a service that holds a story of this many events."""
+    app = FastAPI()
+    readable = Readable(
+        expose=lambda openmetrics: b"",
+        stories=Stories(Scan(count)),
+        ready=lambda: not_ready,
+        limits=Limits(),
+    )
+    app.include_router(reading_routes(readable, Tokens([])))
+    refuse_alike(app)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://logweir") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("query", "count", "shown", "truncated"),
+    [
+        ("&limit=3", 5, 3, True),
+        ("&limit=5", 5, 5, False),
+        ("&limit=6", 5, 5, False),
+        ("", 1000, 1000, False),
+        ("", 1001, 1000, True),
+        ("&limit=1", 0, 0, False),
+    ],
+)
+def test_a_story_is_cut_behind_its_first_events_and_says_so(query, count, shown, truncated):
+    answer = get(f"/v1/events?correlation_id=c1{query}", count=count).json()
+    assert (answer["count"], answer["truncated"]) == (shown, truncated)
+    assert [event["order"] for event in answer["events"]] == [*range(shown)]
+
+
+def test_events_are_answered_byte_for_byte():
+    answer = get("/v1/events?correlation_id=c1", count=2)
+    assert answer.headers["content-type"] == "application/json"
+    assert all(line in answer.content for line in Scan(2).lines)
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", ""])
+def test_a_limit_that_is_none_is_refused(limit):
+    answer = get(f"/v1/events?correlation_id=c1&limit={limit}", count=2)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/ready", "/-/ready"])
+def test_a_service_that_takes_no_events_says_why(path):
+    answer = get(path, not_ready="stopping")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not_ready", "message": "stopping"})
+    assert (get(path).status_code, get(path).json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("path", ["/health", "/-/healthy"])
+def test_a_service_that_takes_no_events_is_alive_all_the_same(path):
+    assert get(path, not_ready="stopping").status_code == 200
