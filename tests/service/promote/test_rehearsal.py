@@ -33,7 +33,9 @@ def test_a_file_of_events_shows_its_errors_with_their_stories():
     assert failed["event_id"] != lonely["event_id"]
 
 
-@pytest.mark.parametrize("line", [b"not json", b"[]", b'{"event":"x"}', b'"\xff"'])
+@pytest.mark.parametrize(
+    "line", [b"not json", b"[]", b'{"event":"x"}', b'"\xff"', b"[" * 100_000 + b"]" * 100_000]
+)
 def test_a_line_that_is_no_event_is_named(line):
     with pytest.raises(ValueError, match="line 2 is no event"):
         list(dry_run([*lines(event()), line], [promote_rule()]))
