@@ -83,7 +83,7 @@ def compose(settings: Settings) -> Service:
     stories = Stories(journal.reader, index)
     promotion = Worker(
         reader=journal,
-        stories=stories,
+        stories=stories.stored,
         selection=selection,
         cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier),
         sender=sender,
