@@ -39,7 +39,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        answer = b'{"accepted":0}'
+        answer = b'{"accepted":0,"next_seq":1}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
