@@ -8,6 +8,7 @@ verdicts are the reference; a property test holds both equal.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -110,13 +111,9 @@ class Decoder:
         if brackets.count(b"\n") != count:
             return False
         short, shallow = self._limits.max_keys * _BYTES_PER_KEY, 2 * self._limits.max_depth
-        if _lines_within(stretch, short) and _lines_within(brackets, shallow):
-            return True
-        return all(
-            self._fits(line)
-            for line, shape in zip(stretch.split(b"\n"), brackets.split(b"\n"), strict=True)
-            if len(line) > short or len(shape) > shallow
-        )
+        if any(_lines_beyond(brackets, shallow)):
+            return all(map(self._fits, stretch.split(b"\n")))
+        return all(map(self._fits, _lines_beyond(stretch, short)))
 
     def _fits(self, line: bytes) -> bool:
         try:
@@ -249,12 +246,12 @@ def _is_utf8(stretch: bytes) -> bool:
     return True
 
 
-def _lines_within(lines: bytes, limit: int) -> bool:
-    """Whether no line is longer than `limit`, found in a few hops instead of line by line."""
+def _lines_beyond(lines: bytes, limit: int) -> Iterator[bytes]:
+    """The lines that are longer than `limit`, found in a few hops instead of line by line."""
     start = 0
     while start < len(lines):
         end = lines.rfind(b"\n", start, start + limit + 1)
         if end < 0:
-            return False
+            end = lines.index(b"\n", start)
+            yield lines[start:end]
         start = end + 1
-    return True
