@@ -20,8 +20,13 @@ logweir.configure("shop", environment="demo", version="1.4.2")
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Keep one client for payments; it passes the correlation id on."""
-    async with httpx.AsyncClient(base_url=os.environ["PAYMENTS_URL"], timeout=3) as client:
+    """Keep one client for payments; it passes the correlation id on.
+
+    It keeps no connection: uvicorn closes one after an unhandled exception, and who takes it from a pool at
+    that moment reads an error.
+    """
+    unpooled = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=os.environ["PAYMENTS_URL"], timeout=3, limits=unpooled) as client:
         app.state.payments = logweir.httpx.instrument(client, peer_service="payments")
         yield
 

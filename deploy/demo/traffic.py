@@ -16,6 +16,10 @@ SLOW_SECONDS: Final = 0.5
 
 Act = Callable[["Shopper"], Awaitable[None]]
 
+UNPOOLED: Final = httpx.Limits(max_keepalive_connections=0)
+"""A connection for each request: uvicorn closes it after an unhandled exception, and who takes it from a pool
+at that moment reads an error."""
+
 
 @dataclass
 class Tally:
@@ -118,7 +122,7 @@ async def shop(
     """
     ends_at = time.monotonic() + seconds
     async with (
-        httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client,
+        httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, limits=UNPOOLED) as client,
         asyncio.TaskGroup() as group,
     ):
         for number in range(shoppers):

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.in_process import PATH
 from deploy.demo.program import Program, application, environment, running
-from deploy.demo.traffic import Tally, shop
+from deploy.demo.traffic import UNPOOLED, Tally, shop
 from tests.end_to_end.live import LiveService
 
 Series = Counter[tuple[str, ...]]
@@ -126,7 +126,9 @@ async def traffic(apps: Applications) -> AsyncIterator[None]:
 
 async def ask_oddly(apps: Applications) -> None:
     """Make requests that each instrument could see in a way of its own."""
-    async with httpx.AsyncClient(base_url=apps.shop.url, trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(
+        base_url=apps.shop.url, trust_env=False, timeout=10, limits=UNPOOLED
+    ) as client:
         for method, path in ODD_REQUESTS:
             await client.request(method, path)
 
