@@ -20,6 +20,7 @@ from starlette.routing import Route
 from .access import ingest_tokens, read_tokens
 from .decode import Decoder, StoredDecoder
 from .derive import Derivation
+from .disk import Disk
 from .errors import ConfigurationError
 from .expose import Readable, reading_routes, refuse_alike
 from .find import ActiveIndex, Stories
@@ -64,8 +65,8 @@ class Service:
         return str(self.pipeline.broken) if self.pipeline.broken else None
 
 
-def compose(settings: Settings) -> Service:
-    """Build a service on its data folder, which it claims; nothing runs yet.
+def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
+    """Build a service on its data folder, which it claims and writes through `disk`; nothing runs yet.
 
     Raises:
         OperatorError: with one line that says what to mend.
@@ -77,7 +78,7 @@ def compose(settings: Settings) -> Service:
     derivation = Derivation(rules, metric_prefix=settings.metric_prefix)
     selection = Selection(rules.promote)
     sender, sentry = _sender(settings)
-    folder = DataFolder(settings.data)
+    folder = DataFolder(settings.data, disk=disk)
     journal = Journal(folder)
     index = ActiveIndex()
     stories = Stories(journal.reader, index)
@@ -85,7 +86,7 @@ def compose(settings: Settings) -> Service:
         reader=journal,
         stories=stories.stored,
         selection=selection,
-        cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier),
+        cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier, disk=folder.disk),
         sender=sender,
         defaults=Defaults(environment=settings.environment or None, release=settings.release or None),
     )
@@ -157,14 +158,14 @@ async def running(service: Service) -> AsyncIterator[None]:
         pipeline.close()
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, disk: Disk | None = None) -> None:
     """Run the service until SIGTERM or SIGINT, then drain.
 
     Raises:
         OperatorError: it could not start, or the disk refused to go on.
     """
     with _listener(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        service = compose(settings)
+        service = compose(settings, disk=disk)
         runner.run(_serve(service, listener))
         if service.pipeline.broken is not None:
             raise service.pipeline.broken

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
 
 from .format import MAX_LINE_BYTES, VERSION, decode_header
@@ -26,8 +27,9 @@ class DataFolder:
     `claim` makes this process its only writer; readers need no claim and stop at the last whole commit.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, disk: Disk | None = None) -> None:
         self.path = path
+        self.disk = disk or Disk()
         self.journal = path / "journal"
         self.checkpoints = path / "checkpoints"
         self._lock: int | None = None
@@ -92,7 +94,7 @@ class DataFolder:
         if path.exists():
             return self._known(path.read_bytes())
         journal = self._found() or uuid4()
-        replace_durably(path, msgspec.json.encode(_Format(VERSION, journal)) + b"\n")
+        replace_durably(self.disk, path, msgspec.json.encode(_Format(VERSION, journal)) + b"\n")
         return journal
 
     def _found(self) -> UUID | None:
@@ -115,23 +117,3 @@ class DataFolder:
                 f"this version reads {VERSION}: run the version that wrote it"
             )
         return known.journal
-
-
-def replace_durably(path: Path, content: bytes) -> None:
-    """Write a file so that after any crash it holds either its old content or the new."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from logweir_service.disk import replace_durably, write_all
 from logweir_service.errors import Refusal, StorageBroken, UnknownFormat
 from logweir_service.event import StoredBatch
 
-from .folder import DataFolder, replace_durably, sync_folder
+from .folder import DataFolder
 from .format import Commit, StreamPosition, encode_header
 from .reader import JournalReader
 from .segment import Located, Segment, SegmentReader, segments
@@ -21,9 +22,6 @@ from .streams import Mark, Placement, place
 MAX_SEGMENT_BYTES = 64 << 20
 
 _FURTHER_COMMIT = b'\n{"_commit":{"lsn":'
-
-_MAX_VECTORS = 512
-"""Buffers of one writev; the kernel's own limit is 1024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,7 @@ class Journal:
 
     def __init__(self, folder: DataFolder, *, max_segment_bytes: int = MAX_SEGMENT_BYTES) -> None:
         self._folder = folder
+        self._disk = folder.disk
         self._max_segment_bytes = max_segment_bytes
         self.identifier: UUID = folder.claim()
         self.reader = JournalReader(folder.journal, self.identifier, durable=lambda: self.last_lsn)
@@ -177,12 +176,12 @@ class Journal:
             if self._active.size >= self._max_segment_bytes:
                 self._roll(group.first_lsn)
             group.segment_first_lsn, group.offset = self._active.first_lsn, self._active.size
-            written = _write_all(self._active.file, group.buffers)
+            written = write_all(self._disk, self._active.file, group.buffers)
         except OSError as error:
             self._cut_back(error)
             raise _refusal(error) from error
         try:
-            os.fdatasync(self._active.file)
+            self._disk.fdatasync(self._active.file)
         except OSError as error:
             raise StorageBroken(
                 f"{self._folder.journal}: fdatasync failed ({error.strerror}); "
@@ -215,7 +214,7 @@ class Journal:
     def close(self) -> None:
         """Close the active segment and release the folder."""
         if self._active.file >= 0:
-            os.close(self._active.file)
+            self._disk.close(self._active.file)
             self._active.file = -1
         self._folder.release()
 
@@ -244,15 +243,19 @@ class Journal:
         A torn write was never acknowledged. Where more batches stand behind, the disk may have damaged one
         that was, so all of it is kept in a file beside the segment.
         """
-        with segment.path.open("r+b") as file:
-            file.seek(end)
-            tail = file.read()
+        with segment.path.open("rb") as reading:
+            reading.seek(end)
+            tail = reading.read()
+        file = self._disk.open(segment.path, os.O_WRONLY)
+        try:
             if _FURTHER_COMMIT in tail[1:]:
                 aside = segment.path.with_suffix(f".cut-{end}")
-                replace_durably(aside, tail)
+                replace_durably(self._disk, aside, tail)
                 damaged.append(f"{segment.path} was damaged at byte {end}; what stood there is in {aside}")
-            file.truncate(end)
-            os.fsync(file.fileno())
+            self._disk.truncate(file, end)
+            self._disk.fsync(file)
+        finally:
+            self._disk.close(file)
         return len(tail)
 
     def _open_active(self, last: Segment | None) -> None:
@@ -263,51 +266,36 @@ class Journal:
         else:
             if self._active.first_lsn != last.first_lsn:
                 self._active = _Active(last.first_lsn)
-            self._active.file = os.open(last.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._active.file = self._disk.open(last.path, os.O_WRONLY | os.O_APPEND)
             self._active.size = os.fstat(self._active.file).st_size
 
     def _create(self, *, first_lsn: int) -> None:
         """Start a segment, in place of one whose header never became whole."""
         path = self._folder.journal / Segment.name(first_lsn)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        file = self._disk.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
         try:
-            size = _write_all(file, [encode_header(self.identifier, first_lsn)])
-            os.fsync(file)
-            sync_folder(self._folder.journal)
+            size = write_all(self._disk, file, [encode_header(self.identifier, first_lsn)])
+            self._disk.fsync(file)
+            self._disk.sync_folder(self._folder.journal)
         except OSError:
-            os.close(file)
-            path.unlink()
+            self._disk.close(file)
+            self._disk.unlink(path)
             raise
         self._active = _Active(first_lsn, file, size)
 
     def _roll(self, first_lsn: int) -> None:
         sealed = self._active.file
         self._create(first_lsn=first_lsn)
-        os.close(sealed)
+        self._disk.close(sealed)
 
     def _cut_back(self, cause: OSError) -> None:
         try:
-            os.ftruncate(self._active.file, self._active.size)
+            self._disk.truncate(self._active.file, self._active.size)
         except OSError as error:
             raise StorageBroken(
                 f"{self._folder.journal}: a failed write ({cause.strerror}) could not be undone "
                 f"({error.strerror}): check the disk, then start the service again"
             ) from error
-
-
-def _write_all(file: int, buffers: list[bytes]) -> int:
-    """Write all buffers, however many calls that takes, and return the number of bytes."""
-    total = 0
-    for start in range(0, len(buffers), _MAX_VECTORS):
-        vectors = buffers[start : start + _MAX_VECTORS]
-        size = sum(map(len, vectors))
-        written = os.writev(file, vectors)
-        if written < size:
-            rest = memoryview(b"".join(vectors))[written:]
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        total += size
-    return total
 
 
 def _refusal(error: OSError) -> Refusal:

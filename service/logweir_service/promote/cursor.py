@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import UnknownFormat
 
 FORMAT: Final = 1
@@ -30,9 +30,10 @@ START: Final = Position(1, 0)
 class Cursor:
     """A small file that holds a position in one journal and is replaced whole."""
 
-    def __init__(self, path: Path, *, journal: UUID) -> None:
+    def __init__(self, path: Path, *, journal: UUID, disk: Disk | None = None) -> None:
         self._path = path
         self._journal = str(journal)
+        self._disk = disk or Disk()
 
     def load(self) -> Position | None:
         """The position saved last; None where there is none for this journal, or none that can be read.
@@ -58,15 +59,4 @@ class Cursor:
         """Make `position` durable; on OSError the one saved before still holds."""
         content = {"format": FORMAT, "journal": self._journal, **position._asdict()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # the journal replaces its files like this too; stages import nothing of each other for ten lines
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(json.dumps(content).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_durably(self._disk, self._path, json.dumps(content).encode() + b"\n")
