@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, replace
 
 
@@ -52,6 +52,9 @@ class Batch:
     lost: Sequence[Lost] = ()
     closed: bool = False
     """The sender says that the stream ends with this body."""
+    event_ids: Sequence[tuple[int, str, str]] = ()
+    """Which accepted line, its service and its `event_id`, for lines that have one; none in a stream, whose
+    numbers say more."""
 
     @property
     def lost_count(self) -> int:
@@ -71,6 +74,26 @@ class Batch:
             numbers=numbers[skipped:],
             rejections=[rejection for rejection in self.rejections if rejection.number >= known],
             lost=[rest for lost in self.lost if (rest := _unknown_part(lost, known)).count > 0],
+        )
+
+    def without(self, lines: Collection[int]) -> Batch:
+        """The batch without these of its accepted lines, which the service has already."""
+        if not lines:
+            return self
+        left = sorted({*range(self.count)}.difference(lines))
+        numbers = self.numbers if self.numbers is not None else range(self.count)
+        texts = self.lines.split(b"\n")
+        moved = {place: number for number, place in enumerate(left)}
+        return replace(
+            self,
+            lines=b"".join(texts[place] + b"\n" for place in left),
+            count=len(left),
+            numbers=[numbers[place] for place in left],
+            event_ids=[
+                (moved[place], service, event_id)
+                for place, service, event_id in self.event_ids
+                if place in moved
+            ],
         )
 
 

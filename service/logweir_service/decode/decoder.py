@@ -8,7 +8,7 @@ verdicts are the reference; a property test holds both equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -20,9 +20,10 @@ from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
 
 from .batch import Batch, Lost, Rejection
-from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge
+from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, identifies
 from .refused import Refused
 from .shape import check_shape
+from .stored import StoredDecoder
 from .stretch import stretches
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
@@ -37,6 +38,8 @@ one a comma would be missing, and in a string it would be escaped."""
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 """An escape for one of the characters that names and ids are made of."""
 
+_EVENT_ID_KEY = b'"event_id"'
+
 _BYTES_PER_KEY = 5
 """The least that one more key costs: ``"":1,``."""
 
@@ -45,6 +48,7 @@ _ID_CHARACTERS = bytes(code for code in range(128) if fields.CORRELATION_ID.full
 _names = attrgetter("event")
 _services = attrgetter("service")
 _timestamps = attrgetter("timestamp")
+_event_ids = attrgetter("event_id")
 _correlation_ids = attrgetter("correlation_id")
 
 
@@ -55,6 +59,7 @@ class Decoder:
         self._limits = limits
         self._judge = LineJudge(limits)
         self._json = msgspec.json.Decoder(event_type(()))
+        self._identified = StoredDecoder(["event_id"])
 
     def decode(self, body: bytes, *, received: float, numbered: bool) -> Batch:
         """Decode NDJSON; `numbered` says that it belongs to a stream and may hold control lines.
@@ -64,12 +69,13 @@ class Decoder:
         """
         if body[-1:] != b"\n":
             body += b"\n"
+        may_identify = not numbered and _EVENT_ID_KEY in body
         latest = datetime.fromtimestamp(received, UTC) + MAX_AHEAD
         gathered = _Gathered()
         for stretch in stretches(body):
             events = self._canonical(stretch, latest)
             if events is not None:
-                gathered.take_all(stretch, events)
+                gathered.take_all(stretch, events, self._event_ids(stretch) if may_identify else ())
             else:
                 self._line_by_line(stretch, gathered, received=received, numbered=numbered)
             if gathered.index > self._limits.max_events:
@@ -102,6 +108,9 @@ class Decoder:
             return self._json.decode_lines(stretch)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
+
+    def _event_ids(self, stretch: bytes) -> list[object]:
+        return [event_id for some in self._identified.events(stretch) for event_id in map(_event_ids, some)]
 
     def _well_shaped(self, stretch: bytes, count: int) -> bool:
         """Whether each line is one object within the limits of size, depth and keys."""
@@ -146,13 +155,17 @@ class _Gathered:
         self._services: set[str] = set()
         self._numbers: list[int] = []
         self._rejections: list[Rejection] = []
+        self._event_ids: list[tuple[int, str, str]] = []
         self._lost: list[Lost] = []
         self._span = 0
         self._closed = False
         self._as_it_came = True
 
-    def take_all(self, stretch: bytes, events: list[Event]) -> None:
-        """Keep a whole stretch as it came."""
+    def take_all(self, stretch: bytes, events: list[Event], event_ids: Sequence[object]) -> None:
+        """Keep a whole stretch as it came; `event_ids` has one for each of its events, or none at all."""
+        for place, event_id in enumerate(event_ids):
+            if isinstance(event_id, str) and identifies(event_id):
+                self._event_ids.append((self._count + place, events[place].service, event_id))
         self._lines.append(stretch)
         self._ids.update(map(_correlation_ids, events))
         self._services.update(map(_services, events))
@@ -170,6 +183,8 @@ class _Gathered:
                 self._lost.append(Lost(self._span, verdict.lost))
             self._span += verdict.lost
             return
+        if verdict.event_id is not None:
+            self._event_ids.append((self._count, verdict.service, verdict.event_id))
         self._lines.append(verdict.line + b"\n")
         self._ids.add(verdict.correlation_id)
         self._services.add(verdict.service)
@@ -198,6 +213,7 @@ class _Gathered:
             rejections=self._rejections,
             lost=self._lost,
             closed=self._closed,
+            event_ids=self._event_ids,
         )
 
 

@@ -21,12 +21,17 @@ MAX_AHEAD = timedelta(minutes=5)
 """How far a sender's clock may run before ours."""
 
 
+MAX_EVENT_ID = 128
+"""Characters; a longer one is kept like any other field, but identifies nothing."""
+
+
 class Accepted(NamedTuple):
     """A line as it is stored, and what its commit takes note of."""
 
     line: bytes
     service: str
     correlation_id: str | None
+    event_id: str | None
 
 
 class Control(NamedTuple):
@@ -65,7 +70,8 @@ class LineJudge:
         plainly = correlation_id is None or _spell_plainly(kept, correlation_id)
         dated = _date(kept, received)
         as_it_came = plainly and not dated and len(kept) == len(members) and self._is_plain(line)
-        return Accepted(line if as_it_came else _object(kept), service, correlation_id)
+        event_id = None if numbered else _event_id(kept)
+        return Accepted(line if as_it_came else _object(kept), service, correlation_id, event_id)
 
     def _is_plain(self, line: bytes) -> bool:
         """Whether whoever reads the line later finds the same fixed fields, also where a key stands twice."""
@@ -92,6 +98,11 @@ class LineJudge:
         return members
 
 
+def identifies(event_id: str) -> bool:
+    """Whether an `event_id` can tell an event from others."""
+    return 0 < len(event_id) <= MAX_EVENT_ID
+
+
 def well_timed(timestamp: datetime, received: float) -> bool:
     """Whether an event's own clock can be believed."""
     return (
@@ -116,6 +127,14 @@ def _correlation_id(members: dict[str, msgspec.Raw]) -> str | None:
     if bytes(members.get("correlation_id", b"null")) == b"null":
         return None
     return _require(members, "correlation_id", fields.CORRELATION_ID)
+
+
+def _event_id(members: dict[str, msgspec.Raw]) -> str | None:
+    raw = members.get("event_id")
+    if raw is None or bytes(raw)[:1] != b'"':
+        return None
+    event_id = msgspec.json.decode(raw, type=str)
+    return event_id if identifies(event_id) else None
 
 
 def _spell_plainly(members: dict[str, msgspec.Raw], correlation_id: str) -> bool:

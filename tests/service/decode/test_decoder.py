@@ -284,6 +284,56 @@ def test_known_prefix_of_a_canonical_body_is_dropped():
     assert (whole.after(4).lines, whole.after(4).count) == (b"", 0)
 
 
+EVENT_IDS = {
+    "plain": (line(event_id="e-1"), "e-1"),
+    "among odd lines": (b" " + line(event_id="e-1"), "e-1"),
+    "escaped key": (line(event_id="e-1").replace(b"event_id", b"event\\u005fid"), "e-1"),
+    "escaped value": (line(event_id="a\n\u00e4"), "a\n\u00e4"),
+    "twice": (line(event_id="e-1")[:-1] + b', "event_id": "e-2"}', "e-2"),
+    "longest": (line(event_id="\u00e4" * 128), "\u00e4" * 128),
+    "too long": (line(event_id="e" * 129), None),
+    "empty": (line(event_id=""), None),
+    "number": (line(event_id=7), None),
+    "beyond every range": (line()[:-1] + b', "event_id": 1e999}', None),
+    "null": (line(event_id=None), None),
+    "nested": (line(tags={"event_id": "e-1"}), None),
+}
+
+
+@pytest.mark.parametrize(("identified", "event_id"), EVENT_IDS.values(), ids=EVENT_IDS)
+def test_event_id_is_told_of_bodies_without_a_stream_only(identified, event_id):
+    body = b"\n".join([line(), line(), identified])
+    expected = [] if event_id is None else [(2, "shop", event_id)]
+    assert list(decode(body, numbered=False).event_ids) == expected
+    assert list(decode(body, numbered=True).event_ids) == []
+
+
+def test_event_ids_count_accepted_lines_over_stretches_and_rejections(monkeypatch):
+    monkeypatch.setattr("logweir_service.decode.stretch.STRETCH_BYTES", 300)
+    lines = [line(event_id=f"e{n}", service=f"s{n % 2}") for n in range(10)]
+    batch = decode(b"\n".join([*lines[:5], b"bad", *lines[5:]]), numbered=False)
+    assert list(batch.event_ids) == [(n, f"s{n % 2}", f"e{n}") for n in range(10)]
+
+
+def test_known_lines_are_dropped_by_their_place():
+    batch = decode(
+        b"\n".join([line(event_id="a"), b"bad", line(n=1), line(event_id="b"), line(event_id="c")]),
+        numbered=False,
+    )
+    rest = batch.without({0, 2})
+    assert rest.lines == line(n=1) + b"\n" + line(event_id="c") + b"\n"
+    assert (rest.count, rest.numbers, list(rest.event_ids)) == (2, [2, 4], [(1, "shop", "c")])
+    assert (rest.rejections, rest.span) == (batch.rejections, batch.span)
+    assert (batch.without({0, 1, 2, 3}).lines, batch.without({0, 1, 2, 3}).count) == (b"", 0)
+    assert batch.without(()) is batch
+
+
+def test_known_lines_of_a_canonical_body_are_dropped_by_their_place():
+    batch = decode(line(event_id="a") + b"\n" + line(event_id="b") + b"\n", numbered=False)
+    assert batch.without([0]).lines == line(event_id="b") + b"\n"
+    assert batch.without([0]).event_ids == [(0, "shop", "b")]
+
+
 def test_array_elements_become_lines_that_keep_their_bytes():
     assert lines_of_array(b' [ {"a": 1.50},\n{"b":\n2} , 3] ') == b'{"a": 1.50}\n{"b":2}\n3'
     assert lines_of_array(b'{"a":\n1}') == b'{"a":1}'
@@ -328,6 +378,7 @@ fixed_fields = st.fixed_dictionaries(
         "timestamp": st.sampled_from(
             [TIMESTAMP, "2026-01-01T00:00:00+02:00", "x", "0000-01-01T00:00:00Z", None, 5]
         ),
+        "event_id": st.sampled_from(["e1", "\u00e4", "", "e" * 129, 7, None]),
         "correlation_id": st.sampled_from(["c1", "a b", "", None, "A:b-.", "c" * 129, "é"]),
     },
 )
@@ -366,11 +417,11 @@ def test_whole_stretch_and_line_by_line_verdicts_agree():
     real, reference = Watched(Limits()), LineByLine(Limits())
 
     @settings(max_examples=300, deadline=None)
-    @given(st.lists(whole_events.map(json.dumps).map(str.encode) | raw_lines, max_size=3))
-    def agree(lines):
+    @given(st.lists(whole_events.map(json.dumps).map(str.encode) | raw_lines, max_size=3), st.booleans())
+    def agree(lines, numbered):
         body = b"\n".join(lines) + b"\n"
-        whole = real.decode(body, received=NOW, numbered=True)
-        single = reference.decode(body, received=NOW, numbered=True)
+        whole = real.decode(body, received=NOW, numbered=numbered)
+        single = reference.decode(body, received=NOW, numbered=numbered)
         assert list(whole.rejections) == list(single.rejections)
         assert _comparable(whole) == _comparable(single)
 
@@ -392,7 +443,10 @@ def test_what_was_stored_decodes_whatever_the_rules_want(lines):
 def _comparable(batch: Batch):
     lines = b"\n".join(line.strip(b" \t\r") for line in batch.lines.split(b"\n"))
     numbers = list(range(batch.count) if batch.numbers is None else batch.numbers)
-    return lines, batch.count, batch.span, numbers, batch.correlation_ids, batch.services, batch.closed
+    return (
+        *(lines, batch.count, batch.span, numbers, batch.correlation_ids, batch.services, batch.closed),
+        list(batch.event_ids),
+    )
 
 
 def test_deciding_takes_no_clock_but_the_one_given():
