@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from logweir_service.app import compose
+from logweir_service.cli import parser
 from logweir_service.journal import DataFolder, Journal, StreamPosition, crc32
 from logweir_service.limits import Limits
 from logweir_service.settings import Settings, read_settings
@@ -116,21 +118,38 @@ def test_the_limits_are_documented_with_their_values():
     assert {row[0]: int(row[1].replace(",", "")) for row in rows} == asdict(Limits())
 
 
-@pytest.mark.parametrize(("command", "file"), [("logweir", SERVICE), ("logweir-ship", SHIPPER)])
-def test_every_command_and_option_is_documented(command, file):
-    options: dict[str, set[str]] = {command: set()}
-    for name, call in calls(file / "cli.py"):
+def test_every_command_of_the_service_and_its_options_are_documented():
+    assert documented_options("logweir") == dict(offered("logweir", parser()))
+
+
+def offered(name: str, command: argparse.ArgumentParser) -> Iterator[tuple[str, set[str]]]:
+    """The options of a command and of those below it."""
+    below = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+    long = {each for action in command._actions for each in action.option_strings if each[:2] == "--"}
+    if long != {"--help"} or not below or " " not in name:
+        yield name, long - {"--help"}
+    for action in below:
+        for choice, each in action.choices.items():
+            yield from offered(f"{name} {choice}", each)
+
+
+def test_every_command_of_the_shipper_and_its_options_are_documented():
+    options: dict[str, set[str]] = {"logweir-ship": set()}
+    for name, call in calls(SHIPPER / "cli.py"):
         if name == "add_parser":
-            options[f"{command} {constants(call, 1)[0]}"] = set()
+            options[f"logweir-ship {constants(call, 1)[0]}"] = set()
         elif name == "add_argument" and constants(call, 1)[0].startswith("-"):
             options[[*options][-1]].add(constants(call, 1)[0])
+    assert documented_options("logweir-ship") == options
+
+
+def documented_options(command: str) -> dict[str, set[str]]:
     page = DOCS / "commands.md"
-    documented = {
+    return {
         heading: {cell for cell in first_cells(page, heading) if cell.startswith("--")}
         for heading in sections(page)
         if heading.split()[:1] == [command]
     }
-    assert documented == options
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

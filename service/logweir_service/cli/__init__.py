@@ -1,0 +1,49 @@
+"""The command ``logweir``: exits 0; 1 found nothing or a check failed; 64 usage; else as in `errors`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from logweir_service.errors import OperatorError
+
+from . import check, grep, promote, serve
+from .outcome import FAILED, USAGE
+
+__all__ = ["main", "parser"]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except OperatorError as error:
+        print(f"logweir: {error}", file=sys.stderr)
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has seen enough
+        code = 0
+    except (OSError, ValueError) as error:
+        print(f"logweir: {error}", file=sys.stderr)
+        code = FAILED
+    sys.exit(code)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options, in the order of the help."""
+    root = _Parser(prog="logweir", description="Log events in; metrics, Sentry issues and stories out.")
+    root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
+    commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for command in (serve, grep, check, promote):
+        command.add_to(commands)
+    return root
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")

@@ -1,0 +1,61 @@
+"""``logweir grep``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import msgspec
+
+from logweir_service.find import Stories, render_story
+from logweir_service.journal import DataFolder, JournalReader
+from logweir_service.lenient import read_object
+from logweir_service.settings import read_settings
+
+from .ask import ask
+from .commands import Commands, add_data_option
+from .outcome import NOTHING_FOUND
+
+
+def add_to(commands: Commands) -> None:
+    """Offer the command."""
+    command = commands.add_parser("grep", help="print everything of one correlation id, in order")
+    command.add_argument("correlation_id", metavar="ID")
+    add_data_option(command)
+    command.add_argument("--url", help="ask a running service instead of the folder")
+    command.add_argument("--token", help="a read token for --url, else LOGWEIR_READ_TOKEN")
+    command.add_argument("--json", action="store_true", help="the events as they are stored, one per line")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.url:
+        lines = _asked(options.url, options.token or read_settings().read_token, options.correlation_id)
+    else:
+        folder = DataFolder(read_settings(data=options.data).data)
+        stories = Stories(JournalReader(folder.journal, folder.identify()))
+        lines = [event.line for event in stories(options.correlation_id)]
+    if options.json:
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+    else:
+        for text in render_story([read_object(line) for line in lines], colour=sys.stdout.isatty()):
+            print(text)
+    if not lines:
+        print(f"logweir: nothing is stored under {options.correlation_id}", file=sys.stderr)
+        return NOTHING_FOUND
+    return 0
+
+
+class _Answer(msgspec.Struct):
+    events: list[msgspec.Raw]
+    truncated: bool
+
+
+def _asked(url: str, token: str, correlation_id: str) -> list[bytes]:
+    """The stored lines, from a running service."""
+    answer = ask(url, "/v1/events", token=token, fields={"correlation_id": correlation_id})
+    content = msgspec.json.decode(answer, type=_Answer)
+    if content.truncated:
+        print(f"logweir: only the first {len(content.events)} events are shown", file=sys.stderr)
+    return [bytes(event) for event in content.events]

@@ -1,0 +1,9 @@
+"""The exit codes that no fault of `errors` carries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+USAGE: Final = 64
+FAILED: Final = 1
+NOTHING_FOUND: Final = 1

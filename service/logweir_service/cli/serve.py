@@ -1,0 +1,31 @@
+"""``logweir serve``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from logweir_service.settings import read_settings, refuse_open_doors
+
+from .commands import Commands, add_data_option, add_rules_option
+
+
+def add_to(commands: Commands) -> None:
+    """Offer the command."""
+    command = commands.add_parser("serve", help="run the ingest service")
+    command.add_argument("--listen", metavar="HOST:PORT", help="LOGWEIR_LISTEN, else 127.0.0.1:7171")
+    add_data_option(command)
+    add_rules_option(command)
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from logweir_service.app import serve  # noqa: PLC0415 - HTTP costs half a second that no other needs
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    settings = read_settings(listen=options.listen, data=options.data, rules=options.rules)
+    refuse_open_doors(settings)
+    serve(settings)
+    return 0
