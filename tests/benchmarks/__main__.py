@@ -1,7 +1,22 @@
-"""``make bench``: every table, one after the other; ``make bench ARGS=--quick`` for a first look."""
+"""``make bench``: every table, one after the other; ``make bench ARGS=--quick`` for a first look.
 
-from tests.benchmarks import derive, emit, ingest
+``make bench ARGS="answer restart"`` measures these parts alone.
+"""
 
-for part in (ingest, emit, derive):
-    part.main()
+import argparse
+
+from tests.benchmarks import answer, derive, emit, ingest, restart
+
+PARTS = {"ingest": ingest, "answer": answer, "restart": restart, "emit": emit, "derive": derive}
+
+parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+parser.add_argument(
+    "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all where none is named"
+)
+parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
+options = parser.parse_args()
+if unknown := set(options.parts) - set(PARTS):
+    parser.error(f"no such part: {', '.join(sorted(unknown))}")
+for part in options.parts or PARTS:
+    PARTS[part].main(["--quick"] if options.quick else [])
     print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -32,6 +33,12 @@ def mixed(dice: random.Random, number: int, *, stacks: bool = False) -> dict[str
         **own,
         "duration_seconds": round(dice.expovariate(10), 6),
     }
+
+
+def lines(count: int, dice: random.Random, *, stacks: bool = False) -> list[bytes]:
+    """A body's events, without the ends of their lines."""
+    events = (mixed(dice, number, stacks=stacks) for number in range(count))
+    return [json.dumps(event, separators=(",", ":")).encode() for event in events]
 
 
 def _own(kind: float, dice: random.Random) -> dict[str, Any]:

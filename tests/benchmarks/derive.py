@@ -6,12 +6,11 @@ Run ``python -m tests.benchmarks.derive``. Process CPU time, the median of sever
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ import msgspec
 from logweir_service.derive import Derivation
 from logweir_service.event import event_type
 from logweir_service.rules import load
-from tests.benchmarks.corpus import mixed
+from tests.benchmarks.corpus import lines
 
 EVENTS = 100_000
 BATCH = 1000
@@ -32,14 +31,13 @@ def microseconds(work: Callable[[], object], events: int) -> float:
     return (time.process_time() - start) / events * 1e6
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
-    rounds = 2 if parser.parse_args().quick else 5
-    dice = random.Random(1)
-    lines = [json.dumps(mixed(dice, number), separators=(",", ":")).encode() for number in range(EVENTS)]
-    bodies = [b"\n".join(lines[start : start + BATCH]) for start in range(0, EVENTS, BATCH)]
+    rounds = 2 if parser.parse_args(arguments).quick else 5
+    events = lines(EVENTS, random.Random(1))
+    bodies = [b"\n".join(events[start : start + BATCH]) for start in range(0, EVENTS, BATCH)]
     rules = load(["packs"])
     decoder: Any = msgspec.json.Decoder(event_type(rules.fields))
     derivation = Derivation(rules)
@@ -58,7 +56,7 @@ def main() -> None:
         lines_written = derivation.expose(openmetrics=False).count(b"\n")
         text.append(microseconds(lambda: derivation.expose(openmetrics=False), lines_written))
         openmetrics.append(microseconds(lambda: derivation.expose(openmetrics=True), lines_written))
-    requests = sum(1 for line in lines if b'"http.request"' in line)
+    requests = sum(1 for line in events if b'"http.request"' in line)
     counted = sum(
         int(line.rpartition(b" ")[2])
         for line in derivation.expose(openmetrics=False).splitlines()

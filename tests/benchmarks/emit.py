@@ -17,7 +17,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
 from pythonjsonlogger.json import JsonFormatter
@@ -172,11 +172,11 @@ def measure(rounds: int, url: str) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in measured.items()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run, not how fast")
-    rounds = 3 if parser.parse_args().quick else 25
+    rounds = 3 if parser.parse_args(arguments).quick else 25
     with answering_server() as url:
         medians = measure(rounds, url)
         logweir.close()

@@ -19,13 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from tests.benchmarks.corpus import mixed
+from tests.benchmarks.corpus import lines
 from tests.end_to_end.live import LiveService
 
 CONNECTIONS = 4
@@ -33,11 +33,11 @@ BODIES = 8
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
-    quick = parser.parse_args().quick
+    quick = parser.parse_args(arguments).quick
     rounds = 3 if quick else 7
     total = 100_000 if quick else 400_000
     print(f"Server CPU per event, and rate; {CONNECTIONS} connections, medians of {rounds} rounds")
@@ -119,11 +119,8 @@ def _bodies(batch: int, *, stacks: bool) -> list[_Body]:
     dice = random.Random(1)
     bodies = []
     for _ in range(BODIES):
-        lines = [
-            json.dumps(mixed(dice, number, stacks=stacks), separators=(",", ":")).encode()
-            for number in range(batch)
-        ]
-        bodies.append(_Body(b"".join(line + b"\n" for line in lines), b"[" + b",".join(lines) + b"]"))
+        made = lines(batch, dice, stacks=stacks)
+        bodies.append(_Body(b"".join(line + b"\n" for line in made), b"[" + b",".join(made) + b"]"))
     return bodies
 
 

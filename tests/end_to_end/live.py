@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import urllib3
 
 _LISTENING = re.compile(r"listening on (http://\S+)")
+_START_SECONDS = 60
 
 
 class LiveService:
@@ -34,6 +36,7 @@ class LiveService:
         self.log: list[str] = []
         self.http = urllib3.PoolManager(retries=False, timeout=30, maxsize=32)
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread
 
     @property
     def process(self) -> subprocess.Popen[str]:
@@ -42,7 +45,21 @@ class LiveService:
         return self._process
 
     def start(self) -> LiveService:
-        """Start it and wait until it listens; a second start takes the same port."""
+        """Start it and wait until it takes events; a second start takes the same port."""
+        self.launch()
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._reader.is_alive():
+            if self.url and self.is_ready():
+                return self
+            time.sleep(0.005)
+        if self._reader.is_alive():
+            self.process.kill()
+        self.process.wait(_START_SECONDS)
+        self._reader.join(_START_SECONDS)
+        raise RuntimeError("the service did not start:\n" + "\n".join(self.log))
+
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         command = [str(self._python), "-m", "logweir_service", "serve"]
         command += ["--data", str(self.data), "--listen", self._listen, *self._arguments]
         clean = {
@@ -51,13 +68,15 @@ class LiveService:
         self._process = subprocess.Popen(
             command, env=clean | self._environment, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
-        listening = threading.Event()
-        threading.Thread(target=self._read, args=(self.process, listening), daemon=True).start()
-        if not listening.wait(60) or not self.url:
-            self.process.kill()
-            raise RuntimeError("the service did not start:\n" + "\n".join(self.log))
-        self._listen = self.url.removeprefix("http://")
-        return self
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def is_ready(self) -> bool:
+        """Whether it says that it takes events; False also where nobody answers."""
+        try:
+            return self.get("/ready").status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""
@@ -82,12 +101,11 @@ class LiveService:
         """Ask for a path."""
         return self.http.request("GET", self.url + path, headers=headers)
 
-    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+    def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
         with process.stderr as lines:
             for line in lines:
                 self.log.append(line.rstrip())
                 if found := _LISTENING.search(line):
                     self.url = found[1]
-                    listening.set()
-        listening.set()
+                    self._listen = self.url.removeprefix("http://")
