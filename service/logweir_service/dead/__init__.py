@@ -1,0 +1,20 @@
+"""Refused events, kept with the reason, so that they can be looked at and sent again after a fix."""
+
+from .letter import Letter, NewLetter
+from .mend import Repairs, Unsendable, sendable
+from .reader import find_letter, letter_files, letters
+from .retried import Retried
+from .store import DeadLetters
+
+__all__ = [
+    "DeadLetters",
+    "Letter",
+    "NewLetter",
+    "Repairs",
+    "Retried",
+    "Unsendable",
+    "find_letter",
+    "letter_files",
+    "letters",
+    "sendable",
+]
