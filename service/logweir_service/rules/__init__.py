@@ -1,7 +1,7 @@
 """The rule language: YAML in, a checked and frozen `RuleSet` out."""
 
 from .expression import BadExpression, Predicate, compile_predicate
-from .load import load
+from .load import load, load_texts
 from .model import (
     BreadcrumbsRule,
     LabelRule,
@@ -9,6 +9,7 @@ from .model import (
     PromoteRule,
     RateLimit,
     RuleSet,
+    RuleSource,
     ScrubRule,
     StoreRule,
     ValueRule,
@@ -23,9 +24,11 @@ __all__ = [
     "PromoteRule",
     "RateLimit",
     "RuleSet",
+    "RuleSource",
     "ScrubRule",
     "StoreRule",
     "ValueRule",
     "compile_predicate",
     "load",
+    "load_texts",
 ]

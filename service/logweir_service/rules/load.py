@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,7 +13,7 @@ from logweir_service.errors import RulesError
 from .document import Node, Problems, read_yaml
 from .labels import read_labels
 from .metrics import Defaults, read_defaults, read_metric
-from .model import LabelRule, MetricRule, PromoteRule, RuleSet, ScrubRule, StoreRule
+from .model import LabelRule, MetricRule, PromoteRule, RuleSet, RuleSource, ScrubRule, StoreRule
 from .names import family
 from .promotion import read_promote, read_scrub, read_store
 from .section import Section
@@ -30,15 +30,28 @@ def load(sources: Sequence[str | Path], *, pack_labels: Sequence[str] | None = N
     problems.
     """
     problems = Problems()
+    found = (file for source in sources for file in _files(str(source), problems))
+    return _read(found, pack_labels, problems)
+
+
+def load_texts(sources: Sequence[RuleSource], *, pack_labels: Sequence[str] | None = None) -> RuleSet:
+    """Make rules of the `sources` and `pack_labels` that a `RuleSet` tells; no file is looked at.
+
+    Raises `RulesError` as `load` does: another version of the service may read fewer rules than the one that
+    told them.
+    """
+    return _read(sources, pack_labels, Problems())
+
+
+def _read(sources: Iterable[RuleSource], pack_labels: Sequence[str] | None, problems: Problems) -> RuleSet:
     labels = None if pack_labels is None else _pack_labels(pack_labels, problems)
     building = _Building(problems)
     for source in sources:
-        for file, text, is_pack in _files(str(source), problems):
-            building.add(read_yaml(file, text, problems), labels if is_pack else None)
+        building.add(source, labels if source.is_pack else None)
     building.check_families()
     if problems.found:
         raise RulesError(problems.found)
-    return building.whole()
+    return building.whole(pack_labels)
 
 
 class _Building:
@@ -52,17 +65,22 @@ class _Building:
         self._scrub: list[ScrubRule] = []
         self._not_applied: set[str] = set()
         self._places: dict[tuple[str, str], Node] = {}
+        self._sources: list[RuleSource] = []
 
-    def whole(self) -> RuleSet:
+    def whole(self, pack_labels: Sequence[str] | None) -> RuleSet:
         return RuleSet(
             metrics=tuple(self._metrics.values()),
             promote=tuple(self._promote.values()),
             store=tuple(self._store),
             scrub=tuple(self._scrub),
             not_applied=tuple(sorted(self._not_applied)),
+            sources=tuple(self._sources),
+            pack_labels=None if pack_labels is None else tuple(pack_labels),
         )
 
-    def add(self, root: Node, default_labels: tuple[LabelRule, ...] | None) -> None:
+    def add(self, source: RuleSource, default_labels: tuple[LabelRule, ...] | None) -> None:
+        self._sources.append(source)
+        root = read_yaml(source.name, source.text, self._problems)
         section = Section(root, self._problems, what="a rule file", keys=_KEYS)
         if section.entry("version").value != 1:
             section.problem("version", "'version: 1' is missing")
@@ -117,20 +135,24 @@ def _pack_labels(names: Sequence[str], problems: Problems) -> tuple[LabelRule, .
     return read_labels(nodes, {}, problems)
 
 
-def _files(source: str, problems: Problems) -> Iterator[tuple[str, str, bool]]:
-    """Name, text and whether it is a pack, for each file that a source means."""
+def _files(source: str, problems: Problems) -> Iterator[RuleSource]:
+    """Each file that a source means."""
     packs = {file.name.removesuffix(".yaml"): file for file in _shipped()}
     if source == "packs":
-        for name, pack in packs.items():
-            yield f"packs/{name}.yaml", pack.read_text("utf-8"), True
+        yield from (_pack(name, pack) for name, pack in packs.items())
     elif source.startswith("packs/") and not Path(source).exists():
         name = source.removeprefix("packs/").removesuffix(".yaml")
         if name in packs:
-            yield f"packs/{name}.yaml", packs[name].read_text("utf-8"), True
+            yield _pack(name, packs[name])
         else:
             problems.add(Node(source, 1, None), f"there is no pack '{name}'", word=name, known=packs)
     else:
-        yield from ((file, text, False) for file, text in _own_files(Path(source), problems))
+        for file, text in _own_files(Path(source), problems):
+            yield RuleSource(name=file, text=text, is_pack=False)
+
+
+def _pack(name: str, file: Traversable) -> RuleSource:
+    return RuleSource(name=f"packs/{name}.yaml", text=file.read_text("utf-8"), is_pack=True)
 
 
 def _shipped() -> list[Traversable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from logweir_service.event import Event
@@ -62,6 +62,17 @@ class MetricRule:
     """Whether samples point at the correlation id of an event that made them."""
     init: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Label and texts: the product is shown as 0 once a service is seen."""
+
+    def counts_like(self, other: MetricRule) -> bool:
+        """Whether both make the same numbers of the same events; what is shown or kept may differ."""
+        return self == replace(
+            other,
+            help=self.help,
+            max_series=self.max_series,
+            max_label_values=self.max_label_values,
+            exemplar=self.exemplar,
+            init=self.init,
+        )
 
     @property
     def fields(self) -> frozenset[str]:
@@ -143,8 +154,18 @@ class ScrubRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSource:
+    """A file of rules as it was read."""
+
+    name: str
+    text: str
+    is_pack: bool
+    """Whether the service brought it, so that the labels of the packs are meant for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
-    """A whole set of rules, read and checked together."""
+    """A whole set of rules, read and checked together. Where its texts stood does not make it another one."""
 
     metrics: tuple[MetricRule, ...] = ()
     promote: tuple[PromoteRule, ...] = ()
@@ -152,6 +173,10 @@ class RuleSet:
     scrub: tuple[ScrubRule, ...] = ()
     not_applied: tuple[str, ...] = ()
     """Keys that stand in its files and were read, but that this version does nothing with."""
+    sources: tuple[RuleSource, ...] = field(default=(), compare=False, repr=False)
+    """The files it was read from, in order."""
+    pack_labels: tuple[str, ...] | None = field(default=None, compare=False)
+    """The labels that took the place of those that the packs put on every metric."""
 
     @property
     def fields(self) -> frozenset[str]:
