@@ -1,5 +1,6 @@
 """Derive: events to Prometheus series, by compiled rules."""
 
 from .derivation import Derivation
+from .state import DerivationState
 
-__all__ = ["Derivation"]
+__all__ = ["Derivation", "DerivationState"]

@@ -14,7 +14,9 @@ from logweir_service.rules import RuleSet
 from .entries import EntryCache
 from .exposition import write
 from .program import Take, compile_take
-from .series import Metric, Tally
+from .series import MAX_SERVICES, Metric
+from .state import DerivationState, check, metric_state, resume
+from .tally import Tally
 from .text import glob_pattern
 
 MAX_SERIES: Final = 100_000
@@ -26,11 +28,10 @@ MAX_ENTRIES: Final = 50_000
 MAX_NAMES: Final = 2000
 """Event names per level whose function is remembered; made-up names cost time, not memory."""
 
-MAX_SERVICES: Final = 10_000
-"""Services that get the zero series of `init`."""
-
 EXEMPLAR_SECONDS: Final = 1.0
 """How long a bucket keeps an exemplar before it takes another."""
+
+_NEVER: Final = float("-inf")
 
 _PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?")
 
@@ -49,7 +50,8 @@ class Derivation:
         self._tally = Tally(max_series)
         self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]
         self._tables = _Programs(self._metrics, self._tally).tables
-        self._tick = float("-inf")
+        self._tick = _NEVER
+        self._received = _NEVER
         self._initial = [metric for metric in self._metrics if metric.rule.init]
         self._services: set[str] = set()
 
@@ -69,7 +71,14 @@ class Derivation:
         return self._tally.series
 
     def apply(self, events: Sequence[Event], received: float) -> None:
-        """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise."""
+        """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise.
+
+        Where the clock was set back, no series is left with a beginning or a gauge's time in the future.
+        """
+        if received < self._received:
+            for metric in self._metrics:
+                metric.set_back(received)
+        self._received = received
         if self._initial:
             self._begin(events, received)
         if not self._tick <= received < self._tick + EXEMPLAR_SECONDS:
@@ -84,6 +93,64 @@ class Derivation:
     def expose(self, *, openmetrics: bool) -> bytes:
         """All series in the text format 0.0.4, or in OpenMetrics 1.0 without the closing ``# EOF``."""
         return write(self._metrics, prefix=self._prefix, openmetrics=openmetrics).encode()
+
+    def dump(self) -> DerivationState:
+        """Everything that is needed to go on counting, as it is now; exemplars are left out."""
+        return DerivationState(
+            received=None if self._received == _NEVER else self._received,
+            metrics=[metric_state(metric) for metric in self._metrics],
+            skipped=[(*key, count) for key, count in self.skipped.items()],
+            overflowed=[(*key, count) for key, count in self.overflowed.items()],
+        )
+
+    def restore(self, state: DerivationState) -> None:
+        """Go on from what another derivation of the same rules was dumped as; only a fresh one can.
+
+        Raises `ValueError`, and changes nothing, where the state is not one of these rules.
+        """
+        self._check_fresh()
+        names = [each.rule for each in state.metrics]
+        if names != [metric.rule.name for metric in self._metrics]:
+            raise ValueError(f"the state is of other rules: {', '.join(names) or 'none'}")
+        pairs = list(zip(self._metrics, state.metrics, strict=True))
+        for metric, each in pairs:
+            check(metric, each)
+        for metric, each in pairs:
+            resume(metric, each)
+        self._tally.skipped = {(rule, reason): count for rule, reason, count in state.skipped}
+        self._tally.overflowed = {
+            (name, label, service): count for name, label, service, count in state.overflowed
+        }
+        self._resumed(_NEVER if state.received is None else state.received)
+
+    def adopt(self, other: Derivation) -> None:
+        """Go on where a derivation of other rules stands; only a fresh one can, and `other` is left alone.
+
+        A metric whose rule says the same keeps its series and budgets; budgets may have other limits. All
+        others begin. What was skipped or went beyond a budget stays counted for every name that still exists.
+        Raises `ValueError` where this derivation has counted already.
+        """
+        self._check_fresh()
+        earlier = {metric.rule.name: metric for metric in other._metrics}
+        for metric in self._metrics:
+            before = earlier.get(metric.rule.name)
+            if before is not None and before.rule.counts_like(metric.rule):
+                resume(metric, metric_state(before))
+                if before.rule.init != metric.rule.init:
+                    metric.begun.clear()
+        names = {metric.rule.name for metric in self._metrics}
+        self._tally.skipped = {key: count for key, count in other.skipped.items() if key[0] in names}
+        self._tally.overflowed = {key: count for key, count in other.overflowed.items() if key[0] in names}
+        self._resumed(other._received)
+
+    def _check_fresh(self) -> None:
+        if self._received != _NEVER:
+            raise ValueError("the derivation has counted already")
+
+    def _resumed(self, received: float) -> None:
+        self._received = received
+        begun = [metric.begun for metric in self._initial]
+        self._services = set.intersection(*begun) if begun else set()
 
     def _begin(self, events: Sequence[Event], received: float) -> None:
         for event in events:

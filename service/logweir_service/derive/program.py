@@ -41,8 +41,9 @@ from logweir_service.event import Event
 from logweir_service.rules.expression import FAULTS, SCOPE
 
 from .entries import EntryCache
-from .series import Cell, Metric, SkipReason, Tally
+from .series import Cell, Metric
 from .source import LARGEST, Source
+from .tally import SkipReason, Tally
 from .text import text_of
 
 Take = Callable[[Event, float, object], None]

@@ -1,4 +1,4 @@
-"""The series of one metric, and the budgets that bound them.
+"""The series of one metric.
 
 A cell is the list that the hot path adds to; its shape is by the metric's type:
 
@@ -13,23 +13,20 @@ nothing beyond the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from logweir_service.event import Event
 from logweir_service.rules import MetricRule
 
+from .budget import OTHER, Budget
+from .tally import Tally
 from .text import LabelType, labeller
 
-OTHER: Final = "__other__"
-"""The text of labels beyond a budget."""
-
-SkipReason = Literal[
-    "missing_value", "value_type", "not_finite", "negative", "late", "label_type", "expression"
-]
-"""Why a rule could not use an event that it would have taken."""
-
 Cell = list[Any]
+
+MAX_SERVICES: Final = 10_000
+"""Services that get the zero series of `init`."""
 
 
 class Series:
@@ -47,35 +44,6 @@ class Series:
         """The line that tells when it began, kept by the exposition."""
 
 
-class Budget:
-    """What one service has used of a metric."""
-
-    __slots__ = ("series", "values")
-
-    def __init__(self, labels: int) -> None:
-        self.series = 0
-        self.values: tuple[set[str], ...] = tuple(set() for _ in range(labels))
-
-
-class Tally:
-    """What a derivation counts about itself, shared by its metrics."""
-
-    def __init__(self, max_series: int) -> None:
-        self.max_series = max_series
-        self.series = 0
-        self.skipped: dict[tuple[str, str], int] = {}
-        self.overflowed: dict[tuple[str, str, str], int] = {}
-
-    def skip(self, rule: str, reason: SkipReason) -> None:
-        """Count an event that a rule would have taken, and could not."""
-        self.skipped[rule, reason] = self.skipped.get((rule, reason), 0) + 1
-
-    def overflow(self, metric: str, label: str, service: str) -> None:
-        """Count an event whose series was beyond a budget."""
-        key = (metric, label, service)
-        self.overflowed[key] = self.overflowed.get(key, 0) + 1
-
-
 class Metric:
     """All series of one rule.
 
@@ -87,9 +55,12 @@ class Metric:
         self.rule = rule
         self.label_names = tuple(label.name for label in rule.labels)
         self.series: dict[tuple[str, ...], Series] = {}
+        self.budgets: dict[str, Budget] = {}
+        """What each service has used."""
+        self.begun: set[str] = set()
+        """The services whose zero series of `init` are shown."""
         self._texts = labeller(rule.labels)
         self._tally = tally
-        self._budgets: dict[str, Budget] = {}
         self._sorted: list[Series] = []
 
     def in_order(self) -> list[Series]:
@@ -120,7 +91,10 @@ class Metric:
         return fill
 
     def begin(self, event: Event, received: float) -> None:
-        """Show the zero series of `init` for the service of an event."""
+        """Show the zero series of `init` for the service of an event, once."""
+        if event.service in self.begun or len(self.begun) >= MAX_SERVICES:
+            return
+        self.begun.add(event.service)
         try:
             given = self._texts(event)
         except LabelType:
@@ -133,42 +107,32 @@ class Metric:
             if texts not in self.series:
                 self._admit(texts, event.service, received)
 
+    def resume(self, series: Iterable[Series]) -> None:
+        """Go on with series that were counted before."""
+        self.series = {each.labels: each for each in series}
+        self._tally.series += len(self.series)
+
+    def set_back(self, received: float) -> None:
+        """Let nothing lie after `received`: the clock was set back, and would else look up to a future."""
+        for series in self.series.values():
+            if series.created > received:
+                series.created, series.beginning = received, None
+            if self.rule.type == "gauge":
+                series.cell[1] = min(series.cell[1], received)
+
     def _admit(self, texts: tuple[str, ...], service: str, received: float) -> Series:
         if self._tally.series >= self._tally.max_series:
             self._tally.overflow(self.rule.name, "", OTHER)
             return self._open((OTHER,) * len(texts), received)
-        budget = self._budgets.get(service)
+        budget = self.budgets.get(service)
         if budget is None:
-            budget = self._budgets[service] = Budget(len(texts))
-        culprit = self._culprit(budget, texts)
+            budget = self.budgets[service] = Budget.unused(self.rule)
+        culprit = budget.culprit(self.rule, texts)
         if culprit is not None:
             self._tally.overflow(self.rule.name, culprit, service)
-            return self._open(self._overflow_texts(budget, texts), received)
-        budget.series += 1
-        for values, text in zip(budget.values, texts, strict=True):
-            values.add(text)
+            return self._open(budget.overflow(self.rule, texts), received)
+        budget.admit(texts)
         return self._open(texts, received)
-
-    def _culprit(self, budget: Budget, texts: tuple[str, ...]) -> str | None:
-        """The label beyond its budget; where it is the number of series, that with the most values."""
-        for name, values, text in zip(self.label_names, budget.values, texts, strict=True):
-            if len(values) >= self.rule.max_label_values and text not in values:
-                return name
-        if budget.series < self.rule.max_series:
-            return None
-        widest = max(range(len(texts)), key=lambda place: len(budget.values[place]), default=None)
-        return "" if widest is None else self.label_names[widest]
-
-    def _overflow_texts(self, budget: Budget, texts: tuple[str, ...]) -> tuple[str, ...]:
-        kept = []
-        for name, values, text in zip(self.label_names, budget.values, texts, strict=True):
-            fits = name in ("service", "environment") and (
-                text in values or len(values) < self.rule.max_label_values
-            )
-            if fits:
-                values.add(text)
-            kept.append(text if fits else OTHER)
-        return tuple(kept)
 
     def _open(self, texts: tuple[str, ...], received: float) -> Series:
         series = self.series.get(texts)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from logweir_service.derive.series import SkipReason
+from logweir_service.derive.tally import SkipReason
 from logweir_service.rules import load
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()

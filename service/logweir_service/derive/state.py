@@ -1,0 +1,154 @@
+"""What a derivation is saved as: everything that it needs to go on counting, by columns.
+
+It is made between two batches while senders wait, hence columns: of a hundred thousand series no object is
+made for each. What JSON cannot hold as a number stands as text: whole numbers beyond 64 bits, and a sum that
+went beyond what a float holds. Exemplars are not saved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+
+from .budget import Budget
+from .series import Cell, Metric, Series
+
+_LARGEST_PLAIN: Final = 2**63
+
+Number = int | float | str
+"""A value; as text where it is none that JSON holds."""
+
+
+class BudgetState(msgspec.Struct, array_like=True, frozen=True):
+    """What a service has used of a metric."""
+
+    service: str
+    series: int
+    values: list[list[str]]
+
+
+class MetricState(msgspec.Struct, frozen=True):
+    """The series of one metric, in columns: a row of `texts` has a text for each label."""
+
+    rule: str
+    type: str
+    labels: list[str]
+    buckets: list[float]
+    texts: list[str]
+    created: list[float]
+    values: list[Number]
+    """That of a counter or gauge, the sum of a histogram."""
+    timestamps: list[float | None]
+    """Of a gauge's values; None where there was none yet."""
+    counts: list[int]
+    """Of a histogram, not cumulated, a row for each series."""
+    budgets: list[BudgetState]
+    begun: list[str]
+    """The services whose zero series of `init` are shown."""
+
+
+class DerivationState(msgspec.Struct, frozen=True):
+    """A whole derivation."""
+
+    received: float | None
+    """When its last batch was committed."""
+    metrics: list[MetricState]
+    skipped: list[tuple[str, str, int]]
+    overflowed: list[tuple[str, str, str, int]]
+
+
+def metric_state(metric: Metric) -> MetricState:
+    """The state of a metric; what the metric counts later does not change it."""
+    rule = metric.rule
+    every = metric.series.values()
+    counts = len(rule.buckets) + 1
+    value_place = counts if rule.type == "histogram" else 0
+    counted: list[int] = []
+    if rule.type == "histogram":
+        for series in every:
+            counted += series.cell[:counts]
+    return MetricState(
+        rule=rule.name,
+        type=rule.type,
+        labels=list(metric.label_names),
+        buckets=list(rule.buckets),
+        texts=list(chain.from_iterable(metric.series)),
+        created=[series.created for series in every],
+        values=_plain([series.cell[value_place] for series in every]),
+        timestamps=_times(metric) if rule.type == "gauge" else [],
+        counts=counted,
+        budgets=[
+            BudgetState(service, budget.series, [list(texts) for texts in budget.values])
+            for service, budget in metric.budgets.items()
+        ],
+        begun=list(metric.begun),
+    )
+
+
+def check(metric: Metric, state: MetricState) -> None:
+    """Raise `ValueError` where a state is not one of the metric's rule, or not whole."""
+    rule = metric.rule
+    shape = (state.rule, state.type, state.labels, state.buckets)
+    if shape != (rule.name, rule.type, list(metric.label_names), list(rule.buckets)):
+        raise ValueError(f"the state of '{state.rule}' does not fit the rule '{rule.name}'")
+    rows = len(state.created)
+    expected = (
+        rows * len(rule.labels),
+        rows,
+        rows if rule.type == "gauge" else 0,
+        rows * (len(rule.buckets) + 1) if rule.type == "histogram" else 0,
+    )
+    if expected != (len(state.texts), len(state.values), len(state.timestamps), len(state.counts)):
+        raise ValueError(f"the state of '{state.rule}' is not whole: its columns differ in length")
+    if any(len(budget.values) != len(rule.labels) for budget in state.budgets):
+        raise ValueError(f"a budget of '{state.rule}' does not fit its labels")
+
+
+def resume(metric: Metric, state: MetricState) -> None:
+    """Let a metric without series go on from a state that `check` let through."""
+    width = len(metric.rule.labels)
+    rows = zip(*[iter(state.texts)] * width, strict=True) if width else [()] * len(state.created)
+    cells = _cells(metric, state, [_number(value) for value in state.values])
+    metric.resume(map(Series, rows, state.created, cells))
+    metric.budgets = {each.service: Budget(each.series, each.values) for each in state.budgets}
+    metric.begun = set(state.begun)
+
+
+def _cells(metric: Metric, state: MetricState, values: list[Any]) -> Sequence[Cell]:
+    if metric.rule.type == "counter":
+        return [[value, None, None] for value in values]
+    if metric.rule.type == "gauge":
+        unset = float("-inf")
+        return [
+            [value, unset if seconds is None else seconds]
+            for value, seconds in zip(values, state.timestamps, strict=True)
+        ]
+    width = len(metric.rule.buckets) + 1
+    marks = [None] * (2 * width)
+    return [
+        [*state.counts[row * width : (row + 1) * width], value, *marks] for row, value in enumerate(values)
+    ]
+
+
+def _times(metric: Metric) -> list[float | None]:
+    unset = float("-inf")
+    times = (series.cell[1] for series in metric.series.values())
+    return [None if seconds == unset else seconds for seconds in times]
+
+
+def _plain(values: list[Any]) -> list[Number]:
+    """Values as JSON holds them; nearly always they are that already."""
+    if not values or (max(values) < _LARGEST_PLAIN and min(values) > -_LARGEST_PLAIN):
+        return values
+    return [value if value.__class__ is float and math.isfinite(value) else repr(value) for value in values]
+
+
+def _number(value: Number) -> float:
+    """The value again: whole numbers stay whole."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if value.lstrip("-").isdigit() else float(value)
