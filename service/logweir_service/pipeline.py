@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .access import EVERY_SERVICE, Grant
-from .decode import Batch, Decoder, Rejection, StoredDecoder
+from .decode import Batch, Decoder, Rejection, StoredDecoder, Turns
 from .derive import Derivation
 from .errors import LogweirError, Refusal, StorageBroken
 from .event import Event
@@ -106,6 +106,7 @@ class Pipeline:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
+    _turns: Turns = field(default_factory=Turns)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
 
     def recover(self) -> Recovery:
@@ -122,21 +123,26 @@ class Pipeline:
             Refusal: nothing of it was stored.
         """
         self._admit(len(delivery.body))
+        self._pending_bytes += len(delivery.body)
+        try:
+            return await self._take(delivery)
+        finally:
+            self._pending_bytes -= len(delivery.body)
+
+    async def _take(self, delivery: Delivery) -> Receipt:
         numbered = delivery.stream is not None
-        batch = self.decoder.decode(delivery.body, received=self.clock(), numbered=numbered)
+        steps = self.decoder.steps(delivery.body, received=self.clock(), numbered=numbered)
+        batch = await self._turns.take(steps)
         if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
             raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")
         _check_grant(delivery.grant, batch.services)
         body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
         self.telemetry.received_bytes.inc(len(delivery.body))
         waiting = _Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
+        self._check_storage()  # which may have broken since, and then nobody commits any more
         self._waiting.append(waiting)
-        self._pending_bytes += len(delivery.body)
         self._wake.set()
-        try:
-            return await waiting.answer
-        finally:
-            self._pending_bytes -= len(delivery.body)
+        return await waiting.answer
 
     async def run(self) -> None:
         """Commit group after group until `drain` is called and nothing waits any more."""
@@ -170,9 +176,12 @@ class Pipeline:
             openmetrics=openmetrics
         )
 
-    def _admit(self, size: int) -> None:
+    def _check_storage(self) -> None:
         if self.broken is not None:
             raise Refusal(503, "storage_error", str(self.broken), retry_after_seconds=5)
+
+    def _admit(self, size: int) -> None:
+        self._check_storage()
         if self._pending_bytes + size > self.limits.max_pending_bytes:
             raise Refusal(503, "overloaded", "too much waits for the disk", retry_after_seconds=1)
 

@@ -1,8 +1,9 @@
 """Bytes to events: what is accepted, what is rejected and why. Knows neither HTTP nor rules."""
 
-from .array import lines_of_array
+from .array import ArrayReader
 from .batch import Batch, Rejection
 from .decoder import Decoder
 from .stored import StoredDecoder
+from .turns import Turns
 
-__all__ = ["Batch", "Decoder", "Rejection", "StoredDecoder", "lines_of_array"]
+__all__ = ["ArrayReader", "Batch", "Decoder", "Rejection", "StoredDecoder", "Turns"]

@@ -8,23 +8,23 @@ verdicts are the reference; a property test holds both equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import cast
 
 import msgspec
 
 from logweir import fields
-from logweir_service.errors import Refusal
 from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
 
 from .batch import Batch, Lost, Rejection
 from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, identifies
-from .refused import Refused
+from .refused import Refused, too_many_events
 from .shape import check_shape
 from .stored import StoredDecoder
-from .stretch import stretches
+from .stretch import STRETCH_BYTES, stretches
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
 _RESERVED_KEY = re.compile(rb'"_')
@@ -37,6 +37,9 @@ one a comma would be missing, and in a string it would be escaped."""
 
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 """An escape for one of the characters that names and ids are made of."""
+
+_LINES_AT_ONCE = 100
+"""Lines that are judged one by one between two pauses."""
 
 _EVENT_ID_KEY = b'"event_id"'
 
@@ -57,6 +60,8 @@ class Decoder:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._longest_whole = max(STRETCH_BYTES, limits.max_event_bytes + 1)
+        """Beyond it a stretch is a single line that is refused unread."""
         self._judge = LineJudge(limits)
         self._json = msgspec.json.Decoder(event_type(()))
         self._identified = StoredDecoder(["event_id"])
@@ -67,24 +72,34 @@ class Decoder:
         Raises:
             Refusal: 413, where the body holds more lines than the limits allow.
         """
+        steps = self.steps(body, received=received, numbered=numbered)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("Batch", end.value)
+
+    def steps(self, body: bytes, *, received: float, numbered: bool) -> Generator[None, None, Batch]:
+        """Decode like `decode`, pausing after each piece of at most some milliseconds of work."""
         if body[-1:] != b"\n":
             body += b"\n"
-        may_identify = not numbered and _EVENT_ID_KEY in body
         latest = datetime.fromtimestamp(received, UTC) + MAX_AHEAD
         gathered = _Gathered()
         for stretch in stretches(body):
             events = self._canonical(stretch, latest)
             if events is not None:
-                gathered.take_all(stretch, events, self._event_ids(stretch) if may_identify else ())
+                gathered.take_all(stretch, events, () if numbered else self._event_ids(stretch))
             else:
-                self._line_by_line(stretch, gathered, received=received, numbered=numbered)
+                yield from self._line_by_line(stretch, gathered, received=received, numbered=numbered)
             if gathered.index > self._limits.max_events:
-                message = f"more than {self._limits.max_events} lines in one body; send smaller batches"
-                raise Refusal(413, "too_many_events", message)
+                raise too_many_events(self._limits)
+            yield
         return gathered.batch(body)
 
     def _canonical(self, stretch: bytes, latest: datetime) -> list[Event] | None:
         """The events of a stretch in which nothing needs a second look, else None."""
+        if len(stretch) > self._longest_whole:
+            return None
         events = self._events(stretch)
         if (
             events is not None
@@ -110,6 +125,8 @@ class Decoder:
             return None
 
     def _event_ids(self, stretch: bytes) -> list[object]:
+        if _EVENT_ID_KEY not in stretch:
+            return []
         return [event_id for some in self._identified.events(stretch) for event_id in map(_event_ids, some)]
 
     def _well_shaped(self, stretch: bytes, count: int) -> bool:
@@ -131,8 +148,11 @@ class Decoder:
             return False
         return len(line) <= self._limits.max_event_bytes
 
-    def _line_by_line(self, stretch: bytes, gathered: _Gathered, *, received: float, numbered: bool) -> None:
-        for raw in stretch.split(b"\n")[:-1]:
+    def _line_by_line(
+        self, stretch: bytes, gathered: _Gathered, *, received: float, numbered: bool
+    ) -> Generator[None, None, None]:
+        one_too_many = self._limits.max_events - gathered.index + 1
+        for place, raw in enumerate(stretch.split(b"\n", one_too_many)[:-1], 1):
             if line := raw.strip(b" \t\r"):
                 try:
                     verdict = self._judge.judge(line, received=received, numbered=numbered)
@@ -141,6 +161,8 @@ class Decoder:
                 else:
                     gathered.take(verdict)
             gathered.index += 1
+            if place % _LINES_AT_ONCE == 0:
+                yield
 
 
 class _Gathered:

@@ -1,6 +1,9 @@
-"""The refusal of one event."""
+"""The refusal of one event, and of a body that holds too many."""
 
 from __future__ import annotations
+
+from logweir_service.errors import Refusal
+from logweir_service.limits import Limits
 
 
 class Refused(Exception):
@@ -11,3 +14,9 @@ class Refused(Exception):
         self.code = code
         self.field = field
         self.message = message
+
+
+def too_many_events(limits: Limits) -> Refusal:
+    """The refusal of a body with more lines or elements than the limit."""
+    message = f"more than {limits.max_events} lines in one body; send smaller batches"
+    return Refusal(413, "too_many_events", message)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import zlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from logweir_service.errors import Refusal
@@ -19,6 +21,10 @@ _GZIP_WINDOW_BITS = 31
 
 _MAX_MEMBERS = 100
 """Members of a gzip, or frames of a zstd body; each costs a copy of what stands behind it."""
+
+
+_AT_ONCE_BYTES = 512 << 10
+"""What is decompressed on the spot, in a millisecond or two; the body of a shipper seldom holds more."""
 
 
 class SenderGone(Exception):
@@ -47,6 +53,21 @@ async def read_body(receive: Callable[[], Awaitable[Any]], *, declared: str | No
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def unpack(body: bytes, encoding: str, limits: Limits) -> bytes:
+    """`decompress`, in a thread where that takes long: zlib and zstd let go of the interpreter meanwhile.
+
+    Raises:
+        Refusal: as `decompress` does.
+    """
+    at_once = replace(limits, max_body_bytes=min(_AT_ONCE_BYTES, limits.max_body_bytes))
+    try:
+        return decompress(body, encoding, at_once)
+    except Refusal as refusal:
+        if refusal.status != 413:
+            raise
+    return await asyncio.to_thread(decompress, body, encoding, limits)
 
 
 def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +14,17 @@ import orjson
 
 from logweir import fields
 from logweir_service.access import Grant, Tokens
-from logweir_service.decode import Rejection, lines_of_array
+from logweir_service.decode import ArrayReader, Rejection
 from logweir_service.errors import Refusal
 from logweir_service.limits import Limits
 from logweir_service.pipeline import MAX_SEQ, Delivery, Pipeline, Receipt
 
-from .body import SenderGone, decompress, read_body
+from .body import SenderGone, read_body, unpack
 
 _log = logging.getLogger("logweir_service.ingest")
+
+_AT_ONCE_BYTES = 256 << 10
+"""An array up to here is taken apart on the spot, a larger one in a thread."""
 
 _MAX_LISTED_REJECTIONS = 100
 _STREAM = fields.STREAM_HEADER.lower().encode()
@@ -38,6 +42,11 @@ class IngestDoor:
     pipeline: Pipeline
     tokens: Tokens
     limits: Limits
+    arrays: ArrayReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what reads arrays once: it takes a while."""
+        self.arrays = ArrayReader(self.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -70,10 +79,12 @@ class IngestDoor:
         encoding = headers.get(b"content-encoding", b"").decode("latin-1")
         declared = headers.get(b"content-length", b"").decode("latin-1") or None
         wire = await read_body(receive, declared=declared, limits=self.limits)
-        body = decompress(wire, encoding, self.limits)
-        if is_array:
-            body = lines_of_array(body)
-        if not body.strip():
+        body = await unpack(wire, encoding, self.limits)
+        if is_array and len(body) > _AT_ONCE_BYTES:
+            body = await asyncio.to_thread(self.arrays.lines, body)
+        elif is_array:
+            body = self.arrays.lines(body)
+        if not body or body.isspace():
             raise Refusal(400, "empty_body", "the body holds no events")
         return Delivery(body if body.endswith(b"\n") else body + b"\n", stream, seq, grant)
 
