@@ -126,8 +126,7 @@ def offered(name: str, command: argparse.ArgumentParser) -> Iterator[tuple[str, 
     """The options of a command and of those below it."""
     below = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
     long = {each for action in command._actions for each in action.option_strings if each[:2] == "--"}
-    if long != {"--help"} or not below or " " not in name:
-        yield name, long - {"--help"}
+    yield name, long - {"--help"}
     for action in below:
         for choice, each in action.choices.items():
             yield from offered(f"{name} {choice}", each)

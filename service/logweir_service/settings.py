@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Tokens that may search and scrape, with commas between them."""
     read_token: str = Field("", validation_alias="LOGWEIR_READ_TOKEN")
     """The read token that ``logweir grep --url`` sends."""
+    token: str = Field("", validation_alias="LOGWEIR_TOKEN")
+    """The token that ``logweir dead retry`` sends."""
     metrics_enabled: bool = Field(True, validation_alias=AliasChoices("ENABLE_METRICS", "ENABLE_PROMETHEUS"))
     """Whether ``/metrics`` is served."""
     sentry_enabled: bool = Field(True, validation_alias="ENABLE_SENTRY")

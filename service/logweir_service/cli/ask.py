@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import urllib3
 
 from logweir_service.errors import LookUpFailed
+from logweir_service.find import visible
 
 
 def ask(url: str, path: str, *, token: str, fields: Mapping[str, str] | None = None) -> bytes:
@@ -21,6 +22,16 @@ def ask(url: str, path: str, *, token: str, fields: Mapping[str, str] | None = N
         answer = urllib3.request("GET", place, fields=fields, headers=headers, timeout=30, retries=False)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise LookUpFailed(f"{place} cannot be asked: {error}") from None
+    return expect_ok(place, answer)
+
+
+def expect_ok(place: str, answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The body of an answer.
+
+    Raises:
+        LookUpFailed: it is anything but 200; in one line that shows what was answered.
+    """
     if answer.status != 200:
-        raise LookUpFailed(f"{place} answered {answer.status}: {answer.data.decode(errors='replace')[:200]}")
+        told = visible(answer.data[:200].decode(errors="replace").strip())
+        raise LookUpFailed(f"{place} answered {answer.status}: {told}")
     return answer.data

@@ -1,6 +1,6 @@
 """Refused events, kept with the reason, so that they can be looked at and sent again after a fix."""
 
-from .letter import Letter, NewLetter
+from .letter import Letter, NewLetter, encode_letter
 from .mend import Repairs, Unsendable, sendable
 from .reader import find_letter, letter_files, letters
 from .retried import Retried
@@ -13,6 +13,7 @@ __all__ = [
     "Repairs",
     "Retried",
     "Unsendable",
+    "encode_letter",
     "find_letter",
     "letter_files",
     "letters",

@@ -22,7 +22,7 @@ class _Format(msgspec.Struct):
 
 
 class DataFolder:
-    """One service's data: ``LOCK format.json journal/ checkpoints/``.
+    """One service's data: ``LOCK format.json journal/ checkpoints/ dead/``.
 
     `claim` makes this process its only writer; readers need no claim and stop at the last whole commit.
     """
@@ -32,6 +32,7 @@ class DataFolder:
         self.disk = disk or Disk()
         self.journal = path / "journal"
         self.checkpoints = path / "checkpoints"
+        self.dead = path / "dead"
         self._lock: int | None = None
 
     def claim(self) -> UUID:
