@@ -268,6 +268,9 @@ class Journal:
                 self._active = _Active(last.first_lsn)
             self._active.file = self._disk.open(last.path, os.O_WRONLY | os.O_APPEND)
             self._active.size = os.fstat(self._active.file).st_size
+            # A killed process may have left a batch that was never synced: it counts from now on.
+            self._disk.fsync(self._active.file)
+            self._disk.sync_folder(self._folder.journal)
 
     def _create(self, *, first_lsn: int) -> None:
         """Start a segment, in place of one whose header never became whole."""
