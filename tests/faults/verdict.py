@@ -1,0 +1,81 @@
+"""Holds what is stored and what is exposed against what was promised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from .oracle import Oracle
+from .scraping import label
+from .stored import StoredEvents
+
+_SHOWN = 3
+"""Of each kind of fault, so many examples are told."""
+
+
+class Verdict:
+    """Checks that can be made while nobody sends."""
+
+    def __init__(self, journal: Path, oracle: Oracle) -> None:
+        self.lost = 0
+        self.doubled = 0
+        self._oracle = oracle
+        self._journal = journal
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything again at the next check."""
+        self._stored = StoredEvents(self._journal)
+        self._verified: set[str] = set()
+
+    def check(self, series: Mapping[str, float], when: str) -> None:
+        """What is acknowledged is stored once, what is stored was sent, and all of it is counted."""
+        sealed, moving = self._stored.read()
+        acknowledged = self._oracle.acknowledged()
+        lost = acknowledged - self._verified - sealed.keys - moving.keys
+        self._verified = (acknowledged & sealed.keys) - lost
+        self.lost += len(lost)
+        doubled = sealed.doubled + moving.doubled
+        self.doubled += len(doubled)
+        self._tell(when, "acknowledged, and not stored", sorted(lost))
+        self._tell(when, "stored twice", doubled)
+        self._tell(when, "lines that are no JSON", sealed.unreadable + moving.unreadable)
+        unknown = moving.keys - acknowledged - self._oracle.in_doubt()
+        self._tell(when, "stored, and never sent", sorted(unknown))
+        self._tell(when, "counted wrongly", differences(sealed.series + moving.series, totals(series)))
+
+    def _tell(self, when: str, what: str, examples: list[str]) -> None:
+        if examples:
+            shown = "; ".join(examples[:_SHOWN])
+            self._oracle.blame(f"{when}: {len(examples)} {what}: {shown}")
+
+
+def totals(series: Mapping[str, float]) -> Counter[str]:
+    """What a scrape says of the events that `StoredEvents` counts, in its words."""
+    found: Counter[str] = Counter()
+    for name, value in series.items():
+        metric = name.partition("{")[0]
+        service, method = label(name, "service"), label(name, "method")
+        match metric:
+            case "http_requests_total":
+                found[f"requests {service} {method} {label(name, 'status')}"] += value  # type: ignore[assignment]
+            case "http_request_duration_seconds_count":
+                found[f"durations {service} {method}"] += value  # type: ignore[assignment]
+            case "http_request_duration_seconds_sum":
+                found[f"seconds {service} {method}"] += value  # type: ignore[assignment]
+            case "own_requests_total":
+                found[f"own {service}"] += value  # type: ignore[assignment]
+            case "http_errors_total":
+                found[f"errors {service}"] += value  # type: ignore[assignment]
+    return found
+
+
+def differences(expected: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+    """Where two countings differ, in words."""
+    names: Iterable[str] = sorted({*expected, *found})
+    return [
+        f"{name}: stored {expected.get(name, 0)}, exposed {found.get(name, 0)}"
+        for name in names
+        if expected.get(name, 0) != found.get(name, 0)
+    ]
