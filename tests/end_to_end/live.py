@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import urllib3
@@ -18,7 +19,10 @@ _START_SECONDS = 60
 
 
 class LiveService:
-    """``logweir serve`` on `data`; use it as a context manager, or `start` and `stop` it."""
+    """``logweir serve`` on `data`; use it as a context manager, or `start` and `stop` it.
+
+    `under` is a program that runs it, with its arguments, such as ``setpriv``.
+    """
 
     def __init__(
         self,
@@ -26,11 +30,13 @@ class LiveService:
         *arguments: str,
         environment: dict[str, str] | None = None,
         python: str | Path = sys.executable,
+        under: Sequence[str] = (),
     ) -> None:
         self.data = data
         self._arguments = arguments
         self._environment = environment or {}
         self._python = python
+        self._under = under
         self._listen = "127.0.0.1:0"
         self.url = ""
         self.log: list[str] = []
@@ -60,7 +66,7 @@ class LiveService:
 
     def launch(self) -> None:
         """Start it and wait for nothing."""
-        command = [str(self._python), "-m", "logweir_service", "serve"]
+        command = [*self._under, str(self._python), "-m", "logweir_service", "serve"]
         command += ["--data", str(self.data), "--listen", self._listen, *self._arguments]
         clean = {
             key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))

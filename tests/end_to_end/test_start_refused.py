@@ -1,0 +1,143 @@
+"""Data folders that cannot be used: an exit code, one line that names the path, and nothing changed."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from tests.end_to_end.live import LiveService
+from tests.end_to_end.sending import Sender, must_hold
+
+OBEYING_PERMISSIONS = (
+    ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+)
+"""Without these capabilities permission bits hold for root too."""
+
+
+def refused(data, *, code, under=()):
+    """The one line that a service says before it ends with `code`."""
+    service = LiveService(data, under=under)
+    with pytest.raises(RuntimeError, match="did not start"):
+        service.start()
+    assert service.process.returncode == code
+    (line,) = service.log
+    return line
+
+
+def content(folder):
+    """Every file with its bytes and its time, but the lock, which names who tried last."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in sorted(folder.rglob("*"))
+        if path.name != "LOCK"
+    }
+
+
+def used_folder(folder):
+    """A data folder that holds some events."""
+    with LiveService(folder) as live:
+        sender = Sender(live, "shop")
+        assert sender.send()
+        assert live.stop() == 0
+    return folder
+
+
+@pytest.mark.fault(12)
+def test_file_in_place_of_the_data_folder_is_refused_with_its_path(tmp_path):
+    (tmp_path / "data").write_text("in the way")
+    line = refused(tmp_path / "data", code=78)
+    assert str(tmp_path / "data") in line
+    assert "--data" in line
+    assert str(tmp_path / "data" / "below") in refused(tmp_path / "data" / "below", code=78)
+
+
+@pytest.mark.fault(12)
+def test_data_folder_whose_target_is_gone_is_refused_with_its_path(tmp_path):
+    (tmp_path / "data").symlink_to(tmp_path / "unplugged")
+    assert str(tmp_path / "data") in refused(tmp_path / "data", code=78)
+    assert not (tmp_path / "unplugged").exists()
+
+
+@pytest.mark.fault(12)
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.needs("setpriv")
+def test_data_folder_of_another_owner_is_refused_with_its_path(tmp_path, used):
+    data = tmp_path / "data"
+    if used:
+        used_folder(data)
+        for path in data.rglob("*"):
+            path.chmod(0o444 if path.is_file() else 0o555)
+    data.mkdir(exist_ok=True)
+    data.chmod(0o555)
+    before = content(data)
+    assert str(data) in refused(data, code=78, under=OBEYING_PERMISSIONS)
+    assert content(data) == before
+
+
+@pytest.mark.fault(12)
+def test_data_folder_on_a_read_only_disk_is_refused_with_its_path(tmp_path):
+    data = used_folder(tmp_path / "data")
+    mounted = subprocess.run(["mount", "--bind", "-o", "ro", data, data], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        line = refused(data, code=78)
+    finally:
+        subprocess.run(["umount", "--lazy", data], check=True)
+    assert str(data) in line
+    assert "ead-only" in line
+
+
+@pytest.mark.fault(13)
+def test_second_service_is_refused_with_the_pid_and_the_first_goes_on_unharmed(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        sender = Sender(live, "shop")
+        assert sender.send()
+        before = content(live.data / "journal")
+        assert f"locked by pid {live.process.pid}" in refused(live.data, code=73)
+        assert content(live.data / "journal") == before
+        assert (live.data / "LOCK").read_text().strip() == str(live.process.pid)
+        assert sender.send()
+        must_hold(live, sender)
+
+
+@pytest.mark.fault(14)
+def test_lock_of_a_killed_service_does_not_hinder_the_next(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        sender = Sender(live, "shop")
+        assert sender.send()
+        killed = live.process.pid
+        live.stop(signal.SIGKILL)
+        assert (live.data / "LOCK").read_text().strip() == str(killed)
+        live.start()
+        assert (live.data / "LOCK").read_text().strip() == str(live.process.pid) != str(killed)
+        assert sender.send()
+        must_hold(live, sender)
+
+
+@pytest.mark.fault(15)
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("format.json", rb'"format":\d+', b'"format":99'),
+        ("format.json", rb"^.*", b"{"),
+        ("journal/*.ndjson", rb'"format":\d+', b'"format":99'),
+    ],
+    ids=["folder", "unreadable", "segment"],
+)
+def test_folder_of_another_version_is_refused_and_nothing_in_it_is_changed(tmp_path, name, old, new):
+    data = used_folder(tmp_path / "data")
+    shutil.rmtree(data / "checkpoints")
+    (data / "checkpoints").mkdir()
+    (path,) = data.glob(name)
+    changed, count = re.subn(old, new, path.read_bytes(), count=1)
+    assert count == 1
+    path.write_bytes(changed)
+    with next((data / "journal").iterdir()).open("ab") as segment:
+        segment.write(b'{"_commit":{"torn')  # which a recovery would cut
+    before = content(data)
+    assert str(path) in refused(data, code=78)
+    assert content(data) == before
