@@ -7,6 +7,7 @@ gather in one list, so that whoever mends a file sees all of them at once.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 _TAG: Final = "tag:yaml.org,2002:"
+
+_UNPRINTABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""What an escape can put into a text, and no exposition can hold."""
 
 
 class Problems:
@@ -109,6 +113,10 @@ class _Tree:
     def _scalar(self, raw: ScalarNode, line: int) -> Any:
         kind = str(raw.tag).removeprefix(_TAG)
         if kind in ("str", "timestamp", "merge", "value"):
+            if _UNPRINTABLE.search(raw.value):
+                self._problems.add(
+                    Node(self._file, line, None), "a text may not hold NUL or half a surrogate pair"
+                )
             return raw.value
         if kind in ("int", "float", "bool", "null"):
             return self._yaml.constructor.construct_object(raw)

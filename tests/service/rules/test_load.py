@@ -63,6 +63,8 @@ metrics:
         ("version: 1\nmetrics: [!x 1]\n", "2: the tag '!x' is not supported"),
         ("version: 1\nmetrics: &a [*a]\n", "2: an alias contains itself"),
         ("version: 1\n[1]: 2\n", "2: a key must be a text"),
+        ('version: 1\nmaps: {a: {b: "\\ud800"}}\n', "2: a text may not hold NUL or half a surrogate pair"),
+        ('version: 1\nmaps: {a: {b: "\\0"}}\n', "2: a text may not hold NUL or half a surrogate pair"),
         ("a: " + "[" * 2000 + "]" * 2000, "1: is nested too deep"),
     ],
 )
