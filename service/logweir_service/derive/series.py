@@ -113,12 +113,15 @@ class Metric:
         self._tally.series += len(self.series)
 
     def set_back(self, received: float) -> None:
-        """Let nothing lie after `received`: the clock was set back, and would else look up to a future."""
+        """Let nothing lie after `received`, since the clock was set back.
+
+        No series begins in the future, and a gauge that was set in it takes the next event.
+        """
         for series in self.series.values():
             if series.created > received:
                 series.created, series.beginning = received, None
-            if self.rule.type == "gauge":
-                series.cell[1] = min(series.cell[1], received)
+            if self.rule.type == "gauge" and series.cell[1] > received:
+                series.cell[1] = float("-inf")
 
     def _admit(self, texts: tuple[str, ...], service: str, received: float) -> Series:
         if self._tally.series >= self._tally.max_series:

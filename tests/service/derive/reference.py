@@ -34,6 +34,14 @@ class Reference:
         self._per_service: dict[str, int] = defaultdict(int)
         self._texts: dict[tuple[str, str], set[str]] = defaultdict(set)
 
+    def begin(self, received: float) -> None:
+        """A batch was committed: a gauge set after it was set by a wrong clock."""
+        if self.rule.type == "gauge":
+            self.values = {
+                labels: (value, seconds if seconds <= received else -math.inf)
+                for labels, (value, seconds) in self.values.items()
+            }
+
     def take(self, event: Event, received: float) -> None:
         if not any(fnmatch.fnmatchcase(event.event, pattern) for pattern in self.rule.events):
             return

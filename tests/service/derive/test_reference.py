@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from logweir_service.derive import Derivation
@@ -25,15 +26,22 @@ def exposed(derivation: Derivation, rules: Sequence[MetricRule]) -> Samples:
 
 
 @settings(max_examples=250, deadline=None)
-@given(rules=rule_tuples, batches=batches_of_events)
+@given(
+    rules=rule_tuples,
+    batches=batches_of_events,
+    steps=st.lists(st.sampled_from([0, 1, 1, 250, -20, -90_000]), min_size=3, max_size=3),
+)
 def test_generated_code_agrees_with_the_plain_interpreter(
-    rules: tuple[MetricRule, ...], batches: list[list[dict[str, Any]]]
+    rules: tuple[MetricRule, ...], batches: list[list[dict[str, Any]]], steps: list[int]
 ) -> None:
     derivation = Derivation(RuleSet(metrics=rules))
     references = [Reference(rule) for rule in rules]
-    for place, batch in enumerate(batches):
-        received = NOW.timestamp() + place
+    received = NOW.timestamp()
+    for batch, step in zip(batches, steps, strict=False):
+        received += step
         derivation.apply(decoded(batch), received)
+        for reference in references:
+            reference.begin(received)
         for event in decoded(batch):
             for reference in references:
                 reference.take(event, received)
