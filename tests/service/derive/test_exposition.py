@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from logweir.fields import CORRELATION_ID
 from logweir_service.derive import Derivation
 from logweir_service.rules import LabelRule, MetricRule, RuleSet, ValueRule, load
 
@@ -50,6 +51,7 @@ def shown(derivation: Derivation) -> tuple[list[Any], list[Any]]:
     return list(parse_text(text)), list(parse_openmetrics(openmetrics))
 
 
+@pytest.mark.fault(39)
 @settings(deadline=None)
 @given(values=st.lists(texts, min_size=1, max_size=5), help_text=texts, constant=texts)
 def test_any_label_value_and_help_is_read_back_as_one_sample(
@@ -181,6 +183,31 @@ def test_the_order_of_series_does_not_depend_on_the_order_of_events() -> None:
     assert forwards.expose(openmetrics=False) == backwards.expose(openmetrics=False)
 
 
+@pytest.mark.fault(39)
+@settings(deadline=None)
+@given(correlation_id=st.from_regex(CORRELATION_ID, fullmatch=True))
+def test_any_correlation_id_is_read_back_as_the_exemplar_of_one_sample(correlation_id: str) -> None:
+    rules = RuleSet(metrics=(rule(),))
+    derivation = Derivation(rules)
+    derivation.apply(decoded(rules, [{"correlation_id": correlation_id}]), RECEIVED)
+    (family,) = shown(derivation)[1]
+    (exemplar,) = [sample.exemplar for sample in family.samples if sample.name == "things_total"]
+    fits = len("correlation_id" + correlation_id) <= 128
+    assert (exemplar and list(exemplar.labels.values())) == ([correlation_id] if fits else None)
+
+
+@pytest.mark.fault(39)
+def test_a_label_value_of_ten_megabytes_is_cut_and_not_kept() -> None:
+    rules = RuleSet(metrics=(rule(labels=(LabelRule(name="x", fields=("a",)),)),))
+    derivation = Derivation(rules)
+    derivation.apply(decoded(rules, [{"a": '"\n' * 5_000_000}]), RECEIVED)
+    assert derivation.expose(openmetrics=False).count(b"\n") == 3
+    assert len(derivation.expose(openmetrics=False)) < 700
+    take: Any = derivation._tables["info"]["x.a"]
+    assert take.__globals__["entries"] == {}
+
+
+@pytest.mark.fault(39)
 @pytest.mark.needs("promtool")
 def test_promtool_finds_nothing_to_say_about_the_packs() -> None:
     rules = load(["packs"])

@@ -148,7 +148,9 @@ def test_what_is_counted_after_a_dump_is_not_in_it(tmp_path: Path) -> None:
     original.apply(decoded_for(rules, [event]), RECEIVED)
     state = original.dump()
     before = msgspec.json.encode(state)
-    original.apply(decoded_for(rules, [event, {**event, "kind": "b", "service": "pay"}]), RECEIVED + 1)
+    original.apply(
+        decoded_for(rules, [event, {**event, "kind": "b"}, {**event, "service": "pay"}]), RECEIVED + 1
+    )
     assert msgspec.json.encode(state) == before
 
 
@@ -161,10 +163,22 @@ metrics:
     rules = rules_of(tmp_path, text)
     original = Derivation(rules)
     original.apply(decoded_for(rules, [{"event": "y"}]), RECEIVED)
+    assert original.dump().metrics[0].timestamps == [None]
     again = restored(original, rules)
     assert samples(again) == {"depth{queue=mail}": 0}
     again.apply(decoded_for(rules, [{"queue": "mail", "depth": 3}]), RECEIVED + 1)
     assert samples(again) == {"depth{queue=mail}": 3}
+
+
+def test_a_service_does_not_get_its_budget_anew_by_a_restart(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path, SUM.replace("labels: {kind: kind}", "labels: {kind: kind}, max_series: 2"))
+    original = Derivation(rules)
+    original.apply(decoded_for(rules, [{"kind": "a"}, {"kind": "b"}]), RECEIVED)
+    again = restored(original, rules)
+    again.apply(decoded_for(rules, [{"kind": "c"}, {"kind": "b"}]), RECEIVED + 1)
+    things = {name: value for name, value in samples(again).items() if name.startswith("things")}
+    assert things == {"things_total{kind=a}": 1, "things_total{kind=b}": 2, "things_total{kind=__other__}": 1}
+    assert again.overflowed == {("things_total", "kind", "shop"): 1}
 
 
 def test_exemplars_are_not_saved_and_taken_anew(tmp_path: Path) -> None:
