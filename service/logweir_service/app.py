@@ -30,6 +30,7 @@ from .limits import Limits
 from .pipeline import Pipeline
 from .promote import Cursor, Defaults, Selection, Sender, Worker
 from .rules import RuleSet, load
+from .scrub import Scrubber
 from .settings import Settings
 from .telemetry import Telemetry
 
@@ -77,6 +78,10 @@ def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
     rules = load(sources, pack_labels=pack_labels or None)
     derivation = Derivation(rules, metric_prefix=settings.metric_prefix)
     selection = Selection(rules.promote)
+    scrubber = Scrubber(
+        keys=[key for rule in rules.scrub for key in rule.keys],
+        patterns=[pattern for rule in rules.scrub for pattern in rule.patterns],
+    )
     sender, sentry = _sender(settings)
     folder = DataFolder(settings.data, disk=disk)
     journal = Journal(folder)
@@ -92,7 +97,7 @@ def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
     )
     pipeline = Pipeline(
         journal=journal,
-        decoder=Decoder(limits),
+        decoder=Decoder(limits, scrubber),
         stored=StoredDecoder(rules.fields | selection.fields),
         derivation=derivation,
         index=index,
@@ -240,10 +245,8 @@ def _tell(service: Service, recovery: Recovery) -> None:
     )
     if recovery.torn_tail_bytes:
         _log.warning("cut %d bytes of a torn batch that was never acknowledged", recovery.torn_tail_bytes)
-    if service.rules.scrub or service.rules.store:
-        _log.warning(
-            "rules under scrub and store are read, but not applied yet: secrets are stored as they come"
-        )
+    if service.rules.store:
+        _log.warning("rules under store are read, but not applied yet: everything is kept")
     for line in recovery.damaged:
         _log.error("%s; its later events are missing from search and metrics", line)
 

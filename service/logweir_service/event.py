@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, cast
 from uuid import UUID, uuid5
 
@@ -72,17 +73,19 @@ class StoredBatch:
             yield StoredEvent(self.lsn, index, self.received, line)
 
 
-def event_type(fields: Iterable[str]) -> type[Event]:
+def event_type(fields: Iterable[str], typed: Mapping[str, Any] = MappingProxyType({})) -> type[Event]:
     """Make the struct that decodes an event's fixed fields and the `fields` named, and skips all others.
 
     The fixed fields are typed, because that decodes faster than `Any`; a line that does not fit is judged on
-    its own. The fields named are `Any`, so that one odd value never refuses its neighbours.
+    its own, and so is one that does not fit the optional fields that are `typed`. The fields named are `Any`,
+    so that one odd value never refuses its neighbours.
     """
-    wanted = {*fields, *_FIXED}
+    kinds = {**typed, **_FIXED}
+    wanted = {*fields, *kinds}
     first = [name for name in _WIRE_ORDER if name in wanted]
     members: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for name in (*first, *sorted(wanted.difference(first))):
-        kind = _FIXED.get(name, Any)
+        kind = kinds.get(name, Any)
         is_required = name in _FIXED and name != "correlation_id"
         members.append((name, kind) if is_required else (attribute(name), kind, None))
     struct = msgspec.defstruct(

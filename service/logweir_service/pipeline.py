@@ -52,6 +52,8 @@ class Delivery:
     seq: int | None = None
     """The number of its first event, where it belongs to a stream."""
     grant: Grant = EVERY_SERVICE
+    scrubbed: bool = False
+    """The sender says that it has redacted secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ class Pipeline:
 
     async def _take(self, delivery: Delivery) -> Receipt:
         numbered = delivery.stream is not None
-        steps = self.decoder.steps(delivery.body, received=self.clock(), numbered=numbered)
+        steps = self.decoder.steps(
+            delivery.body, received=self.clock(), numbered=numbered, scrubbed=delivery.scrubbed
+        )
         batch = await self._turns.take(steps)
         if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
             raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")

@@ -66,8 +66,13 @@ to look for that first costs a tenth."""
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
     """Whether the value of `key` is to be replaced, judged by the key alone."""
-    words = _BETWEEN_WORDS.split(_HUMP.sub("_", key).lower())
-    return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
+    parts = words(key)
+    return not _SECRET_WORDS.isdisjoint(parts) or any(pair in _SECRET_PAIRS for pair in pairwise(parts))
+
+
+def words(key: str) -> list[str]:
+    """The words of a key, in lower case."""
+    return _BETWEEN_WORDS.split(_HUMP.sub("_", key).lower())
 
 
 def mask(text: str) -> str:

@@ -101,6 +101,7 @@ class _Target:
             headers = {"Content-Type": kind}
             if not self._array:
                 headers |= {"Logweir-Stream": stream, "Logweir-Seq": str(number * batch + 1)}
+                headers["Logweir-Scrubbed"] = "1"  # as a shipper does
             connection.request("POST", "/v1/events", body.array if self._array else body.lines, headers)
             answer = connection.getresponse()
             receipt = json.loads(answer.read())

@@ -125,9 +125,11 @@ def test_check_passes_the_packs(capsys):
 
 def test_check_says_what_is_read_and_not_applied(capsys, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("version: 1\npromote: [{name: a, rate_limit: {burst: 10}}]\nscrub: {keys: [password]}\n")
+    path.write_text(
+        "version: 1\npromote: [{name: a, rate_limit: {burst: 10}}]\nstore: [{event: '*', keep: 0.5}]\n"
+    )
     code, out, _ = run(capsys, "check", path)
-    assert (code, out.splitlines()[1:]) == (0, ["read, and not applied yet: rate_limit, scrub"])
+    assert (code, out.splitlines()[1:]) == (0, ["read, and not applied yet: rate_limit, store"])
     path.write_text("version: 1\npromote: [{name: a, sample_rate: 0.5}]\n")
     assert len(run(capsys, "check", path)[1].splitlines()) == 1
 

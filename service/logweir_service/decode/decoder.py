@@ -8,7 +8,8 @@ verdicts are the reference; a property test holds both equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import cast
@@ -18,9 +19,11 @@ import msgspec
 from logweir import fields
 from logweir_service.event import Event, event_type
 from logweir_service.limits import Limits
+from logweir_service.scrub import EXACT_MEMBERS, Scrubber
 
-from .batch import Batch, Lost, Rejection
-from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, identifies
+from .batch import Batch
+from .gathered import Gathered
+from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge
 from .refused import Refused, too_many_events
 from .shape import check_shape
 from .stored import StoredDecoder
@@ -58,60 +61,69 @@ _correlation_ids = attrgetter("correlation_id")
 class Decoder:
     """Takes bodies apart. The verdict on an event depends on its bytes alone, never on the rules in force."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, scrubber: Scrubber) -> None:
         self._limits = limits
+        self._scrubber = scrubber
         self._longest_whole = max(STRETCH_BYTES, limits.max_event_bytes + 1)
         """Beyond it a stretch is a single line that is refused unread."""
         self._judge = LineJudge(limits)
         self._json = msgspec.json.Decoder(event_type(()))
+        self._redacted = msgspec.json.Decoder(event_type((), EXACT_MEMBERS))
         self._identified = StoredDecoder(["event_id"])
 
-    def decode(self, body: bytes, *, received: float, numbered: bool) -> Batch:
+    def decode(self, body: bytes, *, received: float, numbered: bool, scrubbed: bool = False) -> Batch:
         """Decode NDJSON; `numbered` says that it belongs to a stream and may hold control lines.
+
+        `scrubbed` says that its sender has redacted it. What the batch holds has been in any case.
 
         Raises:
             Refusal: 413, where the body holds more lines than the limits allow.
         """
-        steps = self.steps(body, received=received, numbered=numbered)
+        steps = self.steps(body, received=received, numbered=numbered, scrubbed=scrubbed)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 return cast("Batch", end.value)
 
-    def steps(self, body: bytes, *, received: float, numbered: bool) -> Generator[None, None, Batch]:
+    def steps(
+        self, body: bytes, *, received: float, numbered: bool, scrubbed: bool = False
+    ) -> Generator[None, None, Batch]:
         """Decode like `decode`, pausing after each piece of at most some milliseconds of work."""
         if body[-1:] != b"\n":
             body += b"\n"
         latest = datetime.fromtimestamp(received, UTC) + MAX_AHEAD
-        gathered = _Gathered()
+        terms = _Terms(received, numbered, scrubbed, latest)
+        gathered = Gathered()
         for stretch in stretches(body):
-            events = self._canonical(stretch, latest)
+            events = self._canonical(stretch, terms)
             if events is not None:
-                gathered.take_all(stretch, events, () if numbered else self._event_ids(stretch))
+                stored = self._scrubber.lines(stretch, scrubbed=scrubbed)
+                event_ids = () if numbered else self._event_ids(stretch)
+                gathered.take_all(stored, events, event_ids, as_it_came=stored is stretch)
             else:
-                yield from self._line_by_line(stretch, gathered, received=received, numbered=numbered)
+                yield from self._line_by_line(stretch, gathered, terms)
             if gathered.index > self._limits.max_events:
                 raise too_many_events(self._limits)
             yield
         return gathered.batch(body)
 
-    def _canonical(self, stretch: bytes, latest: datetime) -> list[Event] | None:
+    def _canonical(self, stretch: bytes, terms: _Terms) -> list[Event] | None:
         """The events of a stretch in which nothing needs a second look, else None."""
         if len(stretch) > self._longest_whole:
             return None
-        events = self._events(stretch)
+        events = self._events(stretch, self._redacted if terms.scrubbed else self._json)
         if (
             events is not None
             and self._well_shaped(stretch, len(events))
-            and _well_timed(events, latest)
+            and _well_timed(events, terms.latest)
             and _well_named(events)
             and _well_identified(events)
         ):
             return events
         return None
 
-    def _events(self, stretch: bytes) -> list[Event] | None:
+    def _events(self, stretch: bytes, decoder: msgspec.json.Decoder[Event]) -> list[Event] | None:
         if (
             stretch[:1] != b"{"
             or _RESERVED_KEY.search(stretch)
@@ -120,7 +132,7 @@ class Decoder:
         ):
             return None
         try:
-            return self._json.decode_lines(stretch)
+            return decoder.decode_lines(stretch)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
@@ -136,7 +148,8 @@ class Decoder:
         brackets = stretch.translate(None, _NOT_BRACKETS)
         if brackets.count(b"\n") != count:
             return False
-        short, shallow = self._limits.max_keys * _BYTES_PER_KEY, 2 * self._limits.max_depth
+        short = min(self._limits.max_keys * _BYTES_PER_KEY, self._limits.max_event_bytes)
+        shallow = 2 * self._limits.max_depth
         if any(_lines_beyond(brackets, shallow)):
             return all(map(self._fits, stretch.split(b"\n")))
         return all(map(self._fits, _lines_beyond(stretch, short)))
@@ -148,95 +161,34 @@ class Decoder:
             return False
         return len(line) <= self._limits.max_event_bytes
 
-    def _line_by_line(
-        self, stretch: bytes, gathered: _Gathered, *, received: float, numbered: bool
-    ) -> Generator[None, None, None]:
+    def _line_by_line(self, stretch: bytes, gathered: Gathered, terms: _Terms) -> Generator[None, None, None]:
         one_too_many = self._limits.max_events - gathered.index + 1
         for place, raw in enumerate(stretch.split(b"\n", one_too_many)[:-1], 1):
             if line := raw.strip(b" \t\r"):
                 try:
-                    verdict = self._judge.judge(line, received=received, numbered=numbered)
+                    verdict = self._judge.judge(line, received=terms.received, numbered=terms.numbered)
                 except Refused as refused:
                     gathered.refuse(line, refused)
                 else:
-                    gathered.take(verdict)
+                    gathered.take(self._scrubbed(verdict, terms))
             gathered.index += 1
             if place % _LINES_AT_ONCE == 0:
                 yield
 
-
-class _Gathered:
-    """What the verdicts on a body's lines add up to."""
-
-    def __init__(self) -> None:
-        self.index = 0
-        """Lines looked at."""
-        self._lines: list[bytes] = []
-        self._count = 0
-        self._ids: set[str | None] = set()
-        self._services: set[str] = set()
-        self._numbers: list[int] = []
-        self._rejections: list[Rejection] = []
-        self._event_ids: list[tuple[int, str, str]] = []
-        self._lost: list[Lost] = []
-        self._span = 0
-        self._closed = False
-        self._as_it_came = True
-
-    def take_all(self, stretch: bytes, events: list[Event], event_ids: Sequence[object]) -> None:
-        """Keep a whole stretch as it came; `event_ids` has one for each of its events, or none at all."""
-        for place, event_id in enumerate(event_ids):
-            if isinstance(event_id, str) and identifies(event_id):
-                self._event_ids.append((self._count + place, events[place].service, event_id))
-        self._lines.append(stretch)
-        self._ids.update(map(_correlation_ids, events))
-        self._services.update(map(_services, events))
-        self._numbers.extend(range(self._span, self._span + len(events)))
-        self._count += len(events)
-        self._span += len(events)
-        self.index += len(events)
-
-    def take(self, verdict: Accepted | Control) -> None:
-        """Keep an event, or heed a control line."""
-        self._as_it_came = False
+    def _scrubbed(self, verdict: Accepted | Control, terms: _Terms) -> Accepted | Control:
         if isinstance(verdict, Control):
-            self._closed = self._closed or verdict.closed
-            if verdict.lost:
-                self._lost.append(Lost(self._span, verdict.lost))
-            self._span += verdict.lost
-            return
-        if verdict.event_id is not None:
-            self._event_ids.append((self._count, verdict.service, verdict.event_id))
-        self._lines.append(verdict.line + b"\n")
-        self._ids.add(verdict.correlation_id)
-        self._services.add(verdict.service)
-        self._numbers.append(self._span)
-        self._count += 1
-        self._span += 1
+            return verdict
+        return verdict._replace(line=self._scrubber.line(verdict.line, scrubbed=terms.scrubbed))
 
-    def refuse(self, line: bytes, refused: Refused) -> None:
-        """Set an event aside; it takes its number all the same."""
-        self._as_it_came = False
-        self._rejections.append(
-            Rejection(self.index, refused.code, refused.field, refused.message, line, self._span)
-        )
-        self._span += 1
 
-    def batch(self, body: bytes) -> Batch:
-        """The whole of it, which is the very `body` where nothing was changed."""
-        is_same = self._as_it_came and self._count == self.index
-        return Batch(
-            lines=body if is_same else b"".join(self._lines),
-            count=self._count,
-            span=self._span,
-            correlation_ids={each for each in self._ids if each is not None},
-            services=self._services,
-            numbers=None if is_same else self._numbers,
-            rejections=self._rejections,
-            lost=self._lost,
-            closed=self._closed,
-            event_ids=self._event_ids,
-        )
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is known of a body beside its bytes."""
+
+    received: float
+    numbered: bool
+    scrubbed: bool
+    latest: datetime
 
 
 def _well_timed(events: list[Event], latest: datetime) -> bool:

@@ -28,6 +28,7 @@ _AT_ONCE_BYTES = 256 << 10
 
 _MAX_LISTED_REJECTIONS = 100
 _STREAM = fields.STREAM_HEADER.lower().encode()
+_SCRUBBED = fields.SCRUBBED_HEADER.lower().encode()
 _SEQ = fields.SEQ_HEADER.lower().encode()
 
 Scope = MutableMapping[str, Any]
@@ -86,7 +87,8 @@ class IngestDoor:
             body = self.arrays.lines(body)
         if not body or body.isspace():
             raise Refusal(400, "empty_body", "the body holds no events")
-        return Delivery(body if body.endswith(b"\n") else body + b"\n", stream, seq, grant)
+        lines = body if body.endswith(b"\n") else body + b"\n"
+        return Delivery(lines, stream, seq, grant, scrubbed=headers.get(_SCRUBBED, b"").strip() == b"1")
 
 
 def _identity(headers: dict[bytes, bytes]) -> tuple[str | None, int | None]:

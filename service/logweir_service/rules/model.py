@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from logweir_service.event import Event
 
 from .expression import FAULTS, Predicate
+
+SCRUB_PATTERNS: Final = ("card", "jwt", "bearer", "email")
 
 MetricType = Literal["counter", "gauge", "histogram"]
 
@@ -147,10 +149,12 @@ class StoreRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrubRule:
-    """What is taken out of events before they are stored."""
+    """What is taken out of events before they are stored, beside what always is."""
 
     keys: tuple[str, ...] = ()
+    """Each matches keys that hold its words one after the other."""
     patterns: tuple[str, ...] = ()
+    """Of `SCRUB_PATTERNS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

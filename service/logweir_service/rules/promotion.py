@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from logweir.fields import LEVELS
+from logweir.fields import LEVELS, RESERVED
 
 from .document import Node, Problems
 from .expression import Predicate, compile_predicate
 from .metrics import read_condition, read_events
-from .model import BreadcrumbsRule, PromoteRule, RateLimit, ScrubRule, StoreRule
+from .model import SCRUB_PATTERNS, BreadcrumbsRule, PromoteRule, RateLimit, ScrubRule, StoreRule
 from .names import field_name_problems
 from .section import Section
 
 STANDARD_WHEN: Final = 'level in ("error", "critical")'
 STANDARD_UNLESS: Final = 'http_response_status_code == 404 or http_route in ("/health", "/ready", "/metrics")'
+
+_SCRUB_KEY: Final = re.compile(r"[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*")
 
 _KEYS: Final = (
     *("name", "when", "unless", "fingerprint", "force_fingerprint", "user", "tags"),
@@ -59,7 +62,17 @@ def read_store(node: Node, problems: Problems) -> StoreRule:
 def read_scrub(node: Node, problems: Problems) -> ScrubRule:
     """Read what is taken out of events."""
     section = Section(node, problems, what="scrub", keys=("keys", "patterns"))
-    return ScrubRule(keys=section.texts("keys"), patterns=section.texts("patterns"))
+    keys, patterns = section.texts("keys"), section.texts("patterns")
+    for key in keys:
+        if not _SCRUB_KEY.fullmatch(key):
+            section.problem("keys", f"'{key}' is no key: words of A-Z, a-z, 0-9 with '_', '-' or '.' between")
+        elif key in RESERVED:
+            section.problem("keys", f"'{key}' is a field of Logweir's own, and never redacted by its key")
+    for pattern in patterns:
+        if pattern not in SCRUB_PATTERNS:
+            text = f"'{pattern}' is no pattern; there are {', '.join(SCRUB_PATTERNS)}"
+            section.problem("patterns", text, word=pattern, known=SCRUB_PATTERNS)
+    return ScrubRule(keys=keys, patterns=patterns)
 
 
 def _condition(section: Section, key: str, standard: str) -> Predicate:

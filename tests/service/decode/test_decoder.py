@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from logweir_service.decode import ArrayReader, Batch, Decoder, StoredDecoder
 from logweir_service.errors import Refusal
 from logweir_service.limits import Limits
+from logweir_service.scrub import Scrubber
+from tests.service.scrub.corpus import HARMLESS, ODD_CLOCK, OF_RULES, RULES, SECRETS
 
 NOW = 1_790_000_000.0
 TIMESTAMP = "2026-09-21T14:13:20.000000Z"
@@ -23,8 +25,9 @@ def line(**fields):
     return json.dumps(event(**fields)).encode()
 
 
-def decode(body, *, numbered=True, limits=None, received=NOW):
-    return Decoder(limits or Limits()).decode(body, received=received, numbered=numbered)
+def decode(body, *, numbered=True, limits=None, received=NOW, scrubbed=False):
+    decoder = Decoder(limits or Limits(), Scrubber())
+    return decoder.decode(body, received=received, numbered=numbered, scrubbed=scrubbed)
 
 
 def events(batch, wanted=WANTED):
@@ -166,7 +169,7 @@ def test_line_in_which_a_fixed_field_stands_twice_is_stored_so_that_every_reader
 
 def test_one_bad_line_costs_only_its_stretch_the_slow_way(monkeypatch):
     monkeypatch.setattr("logweir_service.decode.stretch.STRETCH_BYTES", 300)
-    decoder = Watched(Limits())
+    decoder = Watched(Limits(), Scrubber())
     lines = [line(n=n) for n in range(20)]
     batch = decoder.decode(b"\n".join([*lines, b"bad"]), received=NOW, numbered=True)
     assert (batch.count, codes(batch), batch.rejections[0].number) == (20, [(20, "invalid_json", None)], 20)
@@ -336,6 +339,38 @@ def test_known_lines_of_a_canonical_body_are_dropped_by_their_place():
     assert batch.without([0]).event_ids == [(0, "shop", "b")]
 
 
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("case", [*SECRETS.values(), ODD_CLOCK], ids=[*SECRETS, "odd clock"])
+def test_secret_is_not_in_the_batch_whatever_its_neighbours_are(case):
+    for neighbours in ([line()], [line(), b"bad"]):
+        batch = decode(b"\n".join([*neighbours, case.line]))
+        assert case.secret not in batch.lines
+        assert b"[redacted]" in batch.lines or b"null" in batch.lines
+        assert batch.lines.startswith(line() + b"\n")
+        assert (batch.count, batch.numbers) == (2, [0, len(neighbours)])
+
+
+def test_body_without_secrets_is_stored_byte_for_byte_scrubbed_or_not():
+    body = b"".join(case.line + b"\n" for case in HARMLESS.values())
+    assert decode(body).lines is body
+    assert decode(body, scrubbed=True).lines is body
+
+
+def test_redacted_body_is_checked_on_the_way():
+    body = line() + b"\n" + line(password="hunter2", http_route="/") + b"\n"
+    assert b"hunter2" not in decode(body, scrubbed=True).lines
+    assert decode(line(note="password=x") + b"\n", scrubbed=True).lines == line(note="password=x") + b"\n"
+    headers = line(http_request_headers={"Cookie": "hunter2"})
+    assert b"hunter2" not in decode(headers, scrubbed=True).lines
+
+
+def test_limits_are_judged_before_the_scrub():
+    secret = line(password="x" * 300)
+    assert codes(decode(secret, limits=Limits(max_event_bytes=200))) == [(0, "too_large", None)]
+    grown = line(cvv=1)
+    assert decode(grown, limits=Limits(max_event_bytes=len(grown))).count == 1
+
+
 def test_array_elements_become_lines_that_keep_their_bytes():
     assert ARRAYS.lines(b' [ {"a": 1.50},\n{"b":\n2} , 3] ') == b'{"a": 1.50}\n{"b":2}\n3'
     assert ARRAYS.lines(b'{"a":\n1}') == b'{"a":1}'
@@ -391,6 +426,8 @@ fixed_fields = st.fixed_dictionaries(
         "timestamp": st.sampled_from(
             [TIMESTAMP, "2026-01-01T00:00:00+02:00", "x", "0000-01-01T00:00:00Z", None, 5]
         ),
+        "password": st.sampled_from(["x", 7, None, "[redacted]", {"a": 1}]),
+        "http_request_headers": st.sampled_from([{"cookie": "x"}, {"cookie": None, "a": "b"}, "x", None]),
         "event_id": st.sampled_from(["e1", "\u00e4", "", "e" * 129, 7, None]),
         "correlation_id": st.sampled_from(["c1", "a b", "", None, "A:b-.", "c" * 129, "é"]),
     },
@@ -398,7 +435,9 @@ fixed_fields = st.fixed_dictionaries(
 whole_events = st.builds(
     lambda fixed, more: {**event(), **fixed, **more}, fixed_fields, st.dictionaries(keys, values, max_size=3)
 )
+secrets = st.sampled_from([case.line for case in (*SECRETS.values(), ODD_CLOCK, *OF_RULES.values())])
 raw_lines = st.one_of(
+    secrets,
     whole_events.map(lambda value: json.dumps(value).encode()),
     whole_events.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")),
     st.binary(max_size=30),
@@ -411,7 +450,7 @@ raw_lines = st.one_of(
 class LineByLine(Decoder):
     """The reference: looks at every line by itself."""
 
-    def _canonical(self, stretch, latest):
+    def _canonical(self, stretch, terms):
         return None
 
 
@@ -420,21 +459,26 @@ class Watched(Decoder):
 
     wholes = 0
 
-    def _canonical(self, stretch, latest):
-        found = super()._canonical(stretch, latest)
+    def _canonical(self, stretch, terms):
+        found = super()._canonical(stretch, terms)
         self.wholes += found is not None
         return found
 
 
-def test_whole_stretch_and_line_by_line_verdicts_agree():
-    real, reference = Watched(Limits()), LineByLine(Limits())
+@pytest.mark.parametrize("rules", [{}, RULES], ids=["no rules", "scrub rules"])
+def test_whole_stretch_and_line_by_line_verdicts_agree(rules):
+    real, reference = Watched(Limits(), Scrubber(**rules)), LineByLine(Limits(), Scrubber(**rules))
 
     @settings(max_examples=300, deadline=None)
-    @given(st.lists(whole_events.map(json.dumps).map(str.encode) | raw_lines, max_size=3), st.booleans())
-    def agree(lines, numbered):
+    @given(
+        st.lists(whole_events.map(json.dumps).map(str.encode) | raw_lines, max_size=3),
+        st.booleans(),
+        st.booleans(),
+    )
+    def agree(lines, numbered, scrubbed):
         body = b"\n".join(lines) + b"\n"
-        whole = real.decode(body, received=NOW, numbered=numbered)
-        single = reference.decode(body, received=NOW, numbered=numbered)
+        whole = real.decode(body, received=NOW, numbered=numbered, scrubbed=scrubbed)
+        single = reference.decode(body, received=NOW, numbered=numbered, scrubbed=scrubbed)
         assert list(whole.rejections) == list(single.rejections)
         assert _comparable(whole) == _comparable(single)
 

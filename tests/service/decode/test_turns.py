@@ -4,6 +4,7 @@ import pytest
 
 from logweir_service.decode import Decoder, Turns
 from logweir_service.limits import Limits
+from logweir_service.scrub import Scrubber
 
 
 class Ticking:
@@ -89,13 +90,13 @@ LINE = b'{"event":"a.b","service":"shop","level":"info","timestamp":"2026-09-21T
     ids=["canonical", "normalised", "rejected"],
 )
 def test_decoding_pauses_between_bounded_pieces(body, least):
-    steps = Decoder(Limits()).steps(body, received=1_790_000_000.0, numbered=True)
+    steps = Decoder(Limits(), Scrubber()).steps(body, received=1_790_000_000.0, numbered=True)
     assert sum(1 for _ in steps) >= least
 
 
 def test_lines_beyond_the_limit_are_not_judged(monkeypatch):
     judged = 0
-    decoder = Decoder(Limits(max_events=150))
+    decoder = Decoder(Limits(max_events=150), Scrubber())
 
     def judge(line, **_):
         nonlocal judged

@@ -55,6 +55,28 @@ def stream(seq, identity="1b4e28ba-2fa1-11d2-883f-0016d3cca427"):
     return {"logweir-stream": identity, "logweir-seq": str(seq)}
 
 
+@pytest.mark.fault(51)
+def test_only_a_body_that_says_it_is_scrubbed_is_not_searched(tmp_path):
+    body = line(note="password=hunter2")
+    said = [{}, {"logweir-scrubbed": "0"}, {"logweir-scrubbed": "1"}]
+    for place, headers in enumerate(said):
+        post(tmp_path / str(place), (body, headers))
+    stored = [(tmp_path / str(place) / "data").rglob("*.ndjson") for place in range(len(said))]
+    assert [b"hunter2" in next(each).read_bytes() for each in stored] == [False, False, True]
+
+
+@pytest.mark.fault(51)
+def test_rules_have_scrubbed_bodies_searched_for_what_they_add(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\nscrub: {keys: [iban], patterns: [email]}\n")
+    body = line(note="to a.b@example.org", customer_iban="DE8937", n="kept")
+    (answer,) = post(tmp_path, (body, {"logweir-scrubbed": "1"}), LOGWEIR_RULES=str(rules))
+    (segment,) = (tmp_path / "data" / "journal").iterdir()
+    assert counts(answer) == (1, 0, 0, None)
+    assert b"kept" in segment.read_bytes()
+    assert not any(secret in segment.read_bytes() for secret in (b"DE8937", b"example.org"))
+
+
 def test_receipt_counts_every_event_of_the_body(tmp_path):
     (answer,) = post(tmp_path, (b"\n".join([line(), b"{}", line()]), {}))
     assert answer.status_code == 200

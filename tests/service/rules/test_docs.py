@@ -18,7 +18,7 @@ def test_every_example_of_the_page_loads(tmp_path: Path, example: str) -> None:
     file = tmp_path / "example.yaml"
     file.write_text(example)
     rules = load([file])
-    assert rules.metrics or rules.promote or rules.store
+    assert rules.metrics or rules.promote or rules.store or rules.scrub
 
 
 def test_the_promotion_on_the_page_is_the_standard(tmp_path: Path) -> None:

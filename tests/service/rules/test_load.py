@@ -163,6 +163,9 @@ def test_what_the_language_will_do_later_is_refused_and_not_passed_over(tmp_path
         ("store: [{event: '*', level: debugg}]", "did you mean 'debug'?"),
         ("store: [{event: '*', keep: 2}]", "'keep' must be a number from 0 to 1"),
         ("scrub: {key: [a]}", "did you mean 'keys'?"),
+        ("scrub: {patterns: [cart]}", "'cart' is no pattern; there are card, jwt, bearer, email (did you"),
+        ("scrub: {keys: ['a b']}", "'a b' is no key"),
+        ("scrub: {keys: [user_id]}", "'user_id' is a field of Logweir's own"),
     ],
 )
 def test_other_rules_are_read_strictly_too(tmp_path: Path, text: str, problem: str) -> None:

@@ -1,0 +1,97 @@
+"""Redacts lines before they are stored, by keys and patterns: those built in and those of rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import msgspec
+
+from logweir import redact
+from logweir.fields import RESERVED
+
+from .cards import is_card
+from .exact import is_redacted
+from .needles import BUILT_IN, any_found, of_rules
+from .patterns import MASKS
+from .walk import IDENTITY, Walk
+
+_MEMBER = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s",:{}\[\]][^\s,}\]]*)')
+"""What looks like a key and its value in something that is no JSON as a whole."""
+
+
+class Scrubber:
+    """Knows what is secret: keys by whole words between ``_``, ``-`` and ``.``, and patterns in texts.
+
+    No verdict depends on it: what is stored of an event does, whether it is stored does not.
+    """
+
+    def __init__(self, *, keys: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        self._sequences = {tuple(redact.words(key)) for key in keys}
+        patterns = sorted(set(patterns))
+        longest = [max(words, key=len) for words in self._sequences]
+        self._of_rules = of_rules(longest, patterns)
+        self._needles = (*BUILT_IN, *self._of_rules)
+        self._masks = [redact.mask, *(MASKS[name] for name in patterns if MASKS[name] is not redact.mask)]
+        self._masks_cards = "card" in patterns
+        self._is_secret = lru_cache(maxsize=4096)(self._judge_key)
+
+    def lines(self, lines: bytes, *, scrubbed: bool) -> bytes:
+        """NDJSON of events without their secrets; `lines` itself where it holds none.
+
+        Where its sender has `scrubbed` it, only what rules add is looked for: the keys that are checked all
+        the same are `EXACT_MEMBERS`, which whoever decodes the lines has found already.
+        """
+        needles = self._of_rules if scrubbed else self._needles
+        if not any_found(needles, lines):
+            return lines
+        old = lines.split(b"\n")[:-1]
+        new = [self._walked(line) if any_found(needles, line) else line for line in old]
+        if all(after is before for before, after in zip(old, new, strict=True)):
+            return lines
+        return b"".join(line + b"\n" for line in new)
+
+    def line(self, line: bytes, *, scrubbed: bool = False) -> bytes:
+        """One event without its secrets; `line` itself where it holds none."""
+        if any_found(self._of_rules if scrubbed else self._needles, line):
+            return self._walked(line)
+        return self._walked(line) if scrubbed and not is_redacted(line) else line
+
+    def raw(self, line: bytes) -> bytes:
+        """What may be anything, without the secrets that can be made out in it."""
+        try:
+            return self._walked(line, kept=frozenset())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            text = _MEMBER.sub(self._masked_member, line.decode("latin-1"))
+            return self._mask(text).encode("latin-1")
+
+    def _walked(self, line: bytes, *, kept: frozenset[str] = IDENTITY) -> bytes:
+        walk = Walk(is_secret=self._is_secret, mask=self._mask, is_secret_number=self._is_secret_number)
+        return walk.line(line, kept=kept)
+
+    def _judge_key(self, key: str) -> bool:
+        if redact.is_secret(key):
+            return True
+        if not self._sequences or key in RESERVED:
+            return False
+        words = redact.words(key)
+        return any(
+            tuple(words[start : start + len(sequence)]) == sequence
+            for sequence in self._sequences
+            for start in range(len(words))
+        )
+
+    def _mask(self, text: str) -> str:
+        for mask in self._masks:
+            text = mask(text)
+        return text
+
+    def _is_secret_number(self, digits: str) -> bool:
+        return self._masks_cards and digits[0] in "23456" and is_card(digits)
+
+    def _masked_member(self, found: re.Match[str]) -> str:
+        key, colon, value = found.groups()
+        if value == "null" or not self._is_secret(key.strip('"')):
+            return found[0]
+        return key + colon + redact.REDACTED
