@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -191,6 +192,20 @@ def test_exemplars_are_not_saved_and_taken_anew(tmp_path: Path) -> None:
     again = restored(original, rules)
     again.apply(decoded_for(rules, [{**event, "correlation_id": "c2"}]), RECEIVED)
     assert b'correlation_id="c2"' in again.expose(openmetrics=True)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_restoring_leaves_the_collector_as_it_was(tmp_path: Path, collecting: bool) -> None:
+    rules = rules_of(tmp_path, SUM)
+    original = Derivation(rules)
+    original.apply(decoded_for(rules, [{"amount": 1, "kind": "a"}]), RECEIVED)
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        restored(original, rules)
+        assert gc.isenabled() is collecting
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 OTHER_RULES = {
