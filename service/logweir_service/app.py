@@ -6,9 +6,11 @@ import asyncio
 import logging
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Literal
 
@@ -18,21 +20,23 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from .access import ingest_tokens, read_tokens
-from .decode import Decoder, StoredDecoder
+from .dead import DeadLetters
+from .decode import Decoder
 from .derive import Derivation
 from .disk import Disk
-from .errors import ConfigurationError
+from .errors import ConfigurationError, Refusal
 from .expose import Readable, reading_routes, refuse_alike
 from .find import ActiveIndex, Stories
 from .ingest import GuardedProtocol, IngestDoor
-from .journal import DataFolder, Journal, Recovery
+from .journal import Checkpoints, DataFolder, Journal, Policy, SealedSegments, Space, refuse_network, verify
 from .limits import Limits
-from .pipeline import Pipeline
+from .pipeline import Counting, Keeper, Pipeline, Resumed
 from .promote import Cursor, Defaults, Selection, Sender, Worker
 from .rules import RuleSet, load
 from .scrub import Scrubber
 from .settings import Settings
 from .telemetry import Telemetry
+from .watch import watch
 
 _log = logging.getLogger("logweir_service")
 
@@ -57,16 +61,25 @@ class Service:
     stories: Stories
     sentry: Literal["on", "off", "unusable"]
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
+    reset_counters: bool = False
     stopping: bool = False
 
     def why_not_ready(self) -> str | None:
         """Why no events are taken now, or None."""
         if self.stopping:
             return "stopping"
-        return str(self.pipeline.broken) if self.pipeline.broken else None
+        if self.pipeline.broken:
+            return str(self.pipeline.broken)
+        if self.pipeline.resumed is None:
+            return "starting: the journal is being read"
+        try:
+            self.pipeline.keeper.space.require()
+        except Refusal as refusal:
+            return refusal.message
+        return None
 
 
-def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
+def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: bool = False) -> Service:
     """Build a service on its data folder, which it claims and writes through `disk`; nothing runs yet.
 
     Raises:
@@ -76,17 +89,21 @@ def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
     pack_labels = [label.strip() for label in settings.pack_labels.split(",") if label.strip()]
     sources = [source.strip() for source in settings.rules.split(",") if source.strip()]
     rules = load(sources, pack_labels=pack_labels or None)
-    derivation = Derivation(rules, metric_prefix=settings.metric_prefix)
     selection = Selection(rules.promote)
+    counting = Counting(partial(Derivation, metric_prefix=settings.metric_prefix), selection.fields)
+    numbers = counting(rules)
     scrubber = Scrubber(
         keys=[key for rule in rules.scrub for key in rule.keys],
         patterns=[pattern for rule in rules.scrub for pattern in rule.patterns],
     )
     sender, sentry = _sender(settings)
     folder = DataFolder(settings.data, disk=disk)
+    if not settings.allow_network_filesystem:
+        refuse_network(settings.data)
     journal = Journal(folder)
     index = ActiveIndex()
     stories = Stories(journal.reader, index)
+    telemetry = Telemetry()
     promotion = Worker(
         reader=journal,
         stories=stories.stored,
@@ -98,15 +115,35 @@ def compose(settings: Settings, *, disk: Disk | None = None) -> Service:
     pipeline = Pipeline(
         journal=journal,
         decoder=Decoder(limits, scrubber),
-        stored=StoredDecoder(rules.fields | selection.fields),
-        derivation=derivation,
+        counting=counting,
+        numbers=numbers,
         index=index,
         promoter=promotion,
-        telemetry=Telemetry(),
+        dead=DeadLetters(folder.dead, scrub=scrubber.raw, disk=folder.disk),
+        keeper=Keeper(
+            checkpoints=Checkpoints(folder.checkpoints, journal=journal.identifier, disk=folder.disk),
+            sealed=SealedSegments(folder.journal),
+            space=Space(
+                settings.data,
+                disk=folder.disk,
+                min_free_bytes=settings.min_free_bytes,
+                ballast_bytes=settings.ballast_bytes,
+            ),
+            policy=Policy(
+                max_bytes=settings.retention_bytes,
+                max_age_seconds=settings.retention_days * 86_400,
+                may_pass_cursors=settings.on_full == "drop_oldest",
+            ),
+            disk=folder.disk,
+            telemetry=telemetry,
+            cursor_lsn=lambda: promotion.report().position.lsn - 1,
+            checkpoint_seconds=settings.checkpoint_seconds,
+        ),
+        telemetry=telemetry,
         limits=limits,
     )
-    service = Service(settings, rules, pipeline, promotion, stories, sentry)
-    _watch(service)
+    service = Service(settings, rules, pipeline, promotion, stories, sentry, reset_counters)
+    watch(pipeline, promotion)
     return service
 
 
@@ -133,6 +170,7 @@ def http(service: Service) -> FastAPI:
         expose=pipeline.expose,
         stories=service.stories,
         ready=service.why_not_ready,
+        starting=lambda: pipeline.resumed is None,
         limits=pipeline.limits,
         metrics_enabled=settings.metrics_enabled,
     )
@@ -147,15 +185,19 @@ async def running(service: Service) -> AsyncIterator[None]:
     pipeline = service.pipeline
     loop = asyncio.get_running_loop()
     committing = None
+    verifying = threading.Event()
     try:
-        recovery = await loop.run_in_executor(None, pipeline.recover)
-        _tell(service, recovery)
+        recover = partial(pipeline.recover, service.rules, reset_counters=service.reset_counters)
+        resumed = await loop.run_in_executor(None, recover)
+        _tell(service, resumed)
         committing = asyncio.create_task(pipeline.run())
         if service.sentry != "unusable":
             service.promotion.start()
+        loop.run_in_executor(None, _verify, service, resumed, verifying)
         yield
     finally:
         service.stopping = True
+        verifying.set()
         pipeline.drain()
         if committing is not None:
             await committing
@@ -163,14 +205,35 @@ async def running(service: Service) -> AsyncIterator[None]:
         pipeline.close()
 
 
-def serve(settings: Settings, *, disk: Disk | None = None) -> None:
+def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> None:
+    """Look for damage in what the start has not read, because a checkpoint covers it."""
+    journal = service.pipeline.journal
+
+    def tell(text: str) -> None:
+        _log.error("%s; its other events are missing from search, the numbers are as they were", text)
+        service.pipeline.telemetry.damaged_segments.inc()
+
+    try:
+        verify(
+            journal.folder.journal,
+            journal.identifier,
+            before_lsn=(resumed.checkpoint_lsn or 0) + 1,
+            disk=journal.folder.disk,
+            stopping=stopping,
+            tell=tell,
+        )
+    except OSError as fault:
+        _log.warning("old segments cannot be verified: %s", fault)
+
+
+def serve(settings: Settings, *, disk: Disk | None = None, reset_counters: bool = False) -> None:
     """Run the service until SIGTERM or SIGINT, then drain.
 
     Raises:
         OperatorError: it could not start, or the disk refused to go on.
     """
     with _listener(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        service = compose(settings, disk=disk)
+        service = compose(settings, disk=disk, reset_counters=reset_counters)
         runner.run(_serve(service, listener))
         if service.pipeline.broken is not None:
             raise service.pipeline.broken
@@ -200,10 +263,15 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     service.pipeline.on_broken = stop
-    async with running(service):
-        listener.listen(_BACKLOG)
-        _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
-        await server.serve(sockets=[listener])
+    listener.listen(_BACKLOG)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+    try:
+        async with running(service):
+            await serving
+    finally:
+        server.should_exit = True
+        await serving
     _log.info("stopped: all that was acknowledged is on disk")
 
 
@@ -231,68 +299,28 @@ def _listener(settings: Settings) -> socket.socket:
     return listener
 
 
-def _tell(service: Service, recovery: Recovery) -> None:
-    settings = service.settings
+def _tell(service: Service, resumed: Resumed) -> None:
+    settings, found = service.settings, resumed.journal
+    begin = "the beginning" if resumed.checkpoint_lsn is None else f"commit {resumed.checkpoint_lsn}"
     _log.info(
-        "logweir %s: data in %s (%d events in %d batches), %d metrics from rules %s, Sentry %s",
+        "logweir %s is ready: data in %s (read %d events in %d batches from %s on), "
+        "%d metrics from rules %s, Sentry %s",
         version("logweir"),
         settings.data,
-        recovery.events,
-        recovery.batches,
+        found.events,
+        found.batches,
+        begin,
         len(service.rules.metrics),
         settings.rules,
         service.sentry,
     )
-    if recovery.torn_tail_bytes:
-        _log.warning("cut %d bytes of a torn batch that was never acknowledged", recovery.torn_tail_bytes)
+    if found.torn_tail_bytes:
+        _log.warning("cut %d bytes of a torn batch that was never acknowledged", found.torn_tail_bytes)
+    for line in (*found.damaged, *found.missing):
+        _log.error("%s", line)
+    for line in resumed.unusable:
+        _log.error("%s; more of the journal was read instead", line)
+    if resumed.reset:
+        _log.error("all counters begin at 0 again: %s", resumed.reset)
     if service.rules.store:
         _log.warning("rules under store are read, but not applied yet: everything is kept")
-    for line in recovery.damaged:
-        _log.error("%s; its later events are missing from search and metrics", line)
-
-
-def _watch(service: Service) -> None:
-    """Expose what stages keep count of by themselves."""
-    telemetry, derivation, journal = (
-        service.pipeline.telemetry,
-        service.pipeline.derivation,
-        service.pipeline.journal,
-    )
-    telemetry.watch("logweir_journal_bytes", "Bytes of all segments.", lambda: journal.size_bytes)
-    telemetry.watch("logweir_journal_last_lsn", "Number of the newest commit.", lambda: journal.last_lsn)
-    telemetry.watch("logweir_streams", "Streams whose marks are remembered.", lambda: journal.streams)
-    telemetry.watch("logweir_series", "Derived series.", lambda: derivation.series)
-    telemetry.watch_counts(
-        "logweir_rule_skipped",
-        "Events that a rule applied to but could not use, by rule and reason.",
-        ("rule", "reason"),
-        lambda: derivation.skipped,
-    )
-    telemetry.watch_counts(
-        "logweir_series_overflow",
-        "Events counted under __other__ because a budget was spent, by culprit.",
-        ("metric", "label", "service"),
-        lambda: derivation.overflowed,
-    )
-    report = service.promotion.report
-    telemetry.watch_counts(
-        "logweir_promoted", "Errors that Sentry took.", (), lambda: {(): report().delivered}
-    )
-    telemetry.watch_counts(
-        "logweir_promote_dead", "Errors that were given up, by reason.", ("reason",), lambda: report().dead
-    )
-    telemetry.watch_counts(
-        "logweir_promote_retries", "Attempts that Sentry did not take.", (), lambda: {(): report().retries}
-    )
-    telemetry.watch_counts(
-        "logweir_promote_repeats",
-        "Errors not sent because the same exception object was sent before.",
-        (),
-        lambda: {(): report().repeats},
-    )
-    telemetry.watch("logweir_promote_waiting", "Errors known to wait for Sentry.", lambda: report().waiting)
-    telemetry.watch(
-        "logweir_promote_oldest_age_seconds",
-        "Age of the oldest of them.",
-        lambda: report().oldest_age_seconds,
-    )

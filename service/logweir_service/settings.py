@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +40,20 @@ class Settings(BaseSettings):
     """Whether ``/metrics`` is served."""
     sentry_enabled: bool = Field(True, validation_alias="ENABLE_SENTRY")
     """Whether errors are promoted."""
+    retention_days: float = Field(30.0, gt=0, validation_alias="LOGWEIR_RETENTION_DAYS")
+    """How long events are kept."""
+    retention_bytes: int = Field(50_000_000_000, gt=0, validation_alias="LOGWEIR_RETENTION_BYTES")
+    """How much is kept of the journal."""
+    on_full: Literal["reject", "drop_oldest"] = Field("reject", validation_alias="LOGWEIR_ON_FULL")
+    """What happens when the disk is full and promotion has not read the oldest events."""
+    min_free_bytes: int | None = Field(None, ge=0, validation_alias="LOGWEIR_MIN_FREE_BYTES")
+    """What is left free on the disk; None for 5 % of it, at most 1 GB."""
+    ballast_bytes: int | None = Field(None, ge=0, validation_alias="LOGWEIR_BALLAST_BYTES")
+    """Size of the file that is given up when a checkpoint finds no room; None for 1 %, at most 64 MiB."""
+    checkpoint_seconds: float = Field(5.0, gt=0, validation_alias="LOGWEIR_CHECKPOINT_SECONDS")
+    """How often counters and marks are saved."""
+    allow_network_filesystem: bool = Field(False, validation_alias="LOGWEIR_ALLOW_NETWORK_FILESYSTEM")
+    """Whether the data folder may lie on a network file system."""
     sentry_dsn: str = Field("", validation_alias="SENTRY_DSN")
     """Where errors are promoted to; empty for nowhere."""
     environment: str = Field("", validation_alias=AliasChoices("SENTRY_ENVIRONMENT", "ENVIRONMENT"))

@@ -7,20 +7,55 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from itertools import accumulate
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import metrics as prometheus_metrics
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.utils import floatToGoString
 
 _generate_openmetrics: Callable[[CollectorRegistry], bytes] = exposition.generate_latest
 _without_created_series: Callable[[], None] = prometheus_metrics.disable_created_metrics
 _COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+LOSSES = frozenset(
+    {
+        "logweir_events_lost_total",
+        "logweir_events_rejected_total",
+        "logweir_dead_letters_dropped_total",
+        "logweir_streams_joined_late_total",
+        "logweir_streams_unclosed_total",
+        "logweir_streams_forgotten_total",
+        "logweir_journal_damaged_segments_total",
+        "logweir_journal_gaps_total",
+        "logweir_checkpoints_unusable_total",
+        "logweir_promote_dead_total",
+    }
+)
+"""The counters that tell of a loss; ``docs/delivery.md`` says what each of them means."""
+
+
+class Recovery(Protocol):
+    """What a start has found in the journal."""
+
+    @property
+    def torn_tail_bytes(self) -> int:
+        """Bytes of the batch that was being written."""
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """One line for each damaged segment."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """One line for each gap."""
 
 
 class Telemetry:
@@ -41,9 +76,7 @@ class Telemetry:
             "logweir_events_duplicate", "Events sent again, not stored or counted twice."
         )
         self.rejected = counter("logweir_events_rejected", "Events refused as invalid, by code.", "code")
-        self.lost = counter(
-            "logweir_events_lost", "Events that their sender dropped, or never sent.", "reason"
-        )
+        self.lost = counter("logweir_events_lost", "Events that are gone, by reason.", "reason")
         self.joined_late = counter("logweir_streams_joined_late", "Streams first seen behind their number 1.")
         self.conflicts = counter(
             "logweir_stream_conflicts", "Bodies refused because their stream was cloned."
@@ -57,7 +90,26 @@ class Telemetry:
             "Bytes cut from the journal's end at start; never acknowledged.",
         )
         self.damaged_segments = counter(
-            "logweir_journal_damaged_segments", "Sealed segments not readable to their end."
+            "logweir_journal_damaged_segments", "Segments that were damaged, and set aside."
+        )
+        self.missing = counter(
+            "logweir_journal_gaps", "Gaps found at the start: durable batches that are not there any more."
+        )
+        self.removed_segments = counter(
+            "logweir_journal_segments_removed", "Segments removed by retention, by reason.", "reason"
+        )
+        self.checkpoints = counter("logweir_checkpoints", "Checkpoints written.")
+        self.checkpoint_failures = counter(
+            "logweir_checkpoint_failures", "Checkpoints that could not be written."
+        )
+        self.unusable_checkpoints = counter(
+            "logweir_checkpoints_unusable", "Checkpoints found at the start that could not be used."
+        )
+        self.checkpoint_seconds = Histogram(
+            "logweir_checkpoint_duration_seconds",
+            "Writing one and making it durable.",
+            buckets=_COMMIT_SECONDS,
+            registry=self.registry,
         )
         self.commit_seconds = Histogram(
             "logweir_journal_commit_duration_seconds",
@@ -72,15 +124,45 @@ class Telemetry:
             registry=self.registry,
         ).labels(version("logweir"), platform.python_version()).set(1)
 
+    def recovered(self, recovery: Recovery, *, unusable_checkpoints: int) -> None:
+        """Count what a start has found."""
+        self.torn_tail_bytes.inc(recovery.torn_tail_bytes)
+        self.damaged_segments.inc(len(recovery.damaged))
+        self.missing.inc(len(recovery.missing))
+        self.unusable_checkpoints.inc(unusable_checkpoints)
+
+    def losses(self) -> dict[str, float]:
+        """Every counter of something lost that is not 0, with its labels, since this process began."""
+        found = {}
+        for family in self.registry.collect():
+            if f"{family.name}_total" in LOSSES:
+                for sample in family.samples:
+                    if sample.value:
+                        labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
+                        found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Expose a number that something else keeps, read at each scrape."""
         Gauge(name, help_text, registry=self.registry).set_function(read)
+
+    def watch_by(
+        self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """Expose numbers that something else keeps, by the values of one label; read at each scrape."""
+        self.registry.register(_Family(lambda: _gauges(name, help_text, label, read())))
+
+    def watch_buckets(
+        self, name: str, help_text: str, read: Callable[[], tuple[Sequence[float], Sequence[int], float]]
+    ) -> None:
+        """Expose a histogram that something else keeps: bounds, counts not cumulated, and the sum."""
+        self.registry.register(_Family(lambda: _histogram(name, help_text, *read())))
 
     def watch_counts(
         self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], Mapping[Any, float]]
     ) -> None:
         """Expose counts that something else keeps, by the values of `labels`; read at each scrape."""
-        self.registry.register(_Counts(name, help_text, labels, read))
+        self.registry.register(_Family(lambda: _counts(name, help_text, labels, read())))
 
     def expose(self, *, openmetrics: bool) -> bytes:
         """All of it in the text format, or in OpenMetrics with its final ``# EOF``."""
@@ -90,21 +172,35 @@ class Telemetry:
         return Counter(name, help_text, labels, registry=self.registry)
 
 
-class _Counts:
-    """A counter family made at each scrape from a mapping of label values to counts."""
+class _Family:
+    """A family of metrics made anew at each scrape."""
 
-    def __init__(
-        self, name: str, help_text: str, labels: tuple[str, ...], read: Callable[[], Mapping[Any, float]]
-    ) -> None:
-        self._name, self._help, self._labels, self._read = name, help_text, labels, read
+    def __init__(self, make: Callable[[], Metric]) -> None:
+        self._make = make
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
-        for values, count in self._read().items():
-            family.add_metric(
-                [values] if isinstance(values, str) else [str(value) for value in values], count
-            )
-        yield family
+        yield self._make()
 
-    def describe(self) -> Iterable[Metric]:
-        return [CounterMetricFamily(self._name, self._help, labels=self._labels)]
+
+def _counts(
+    name: str, help_text: str, labels: tuple[str, ...], found: Mapping[Any, float]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, help_text, labels=labels)
+    for values, count in found.items():
+        family.add_metric([values] if isinstance(values, str) else [str(value) for value in values], count)
+    return family
+
+
+def _gauges(name: str, help_text: str, label: str, found: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for value, number in found.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _histogram(
+    name: str, help_text: str, bounds: Sequence[float], counts: Sequence[int], total: float
+) -> HistogramMetricFamily:
+    named = [*map(floatToGoString, bounds), "+Inf"]
+    buckets = [(bound, float(count)) for bound, count in zip(named, accumulate(counts), strict=True)]
+    return HistogramMetricFamily(name, help_text, buckets=buckets, sum_value=total)

@@ -17,6 +17,11 @@ def add_to(commands: Commands) -> None:
     command.add_argument("--listen", metavar="HOST:PORT", help="LOGWEIR_LISTEN, else 127.0.0.1:7171")
     add_data_option(command)
     add_rules_option(command)
+    command.add_argument(
+        "--reset-counters",
+        action="store_true",
+        help="let all counters begin at 0 again, as after restoring a backup",
+    )
     command.set_defaults(run=_run)
 
 
@@ -27,5 +32,5 @@ def _run(options: argparse.Namespace) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = read_settings(listen=options.listen, data=options.data, rules=options.rules)
     refuse_open_doors(settings)
-    serve(settings)
+    serve(settings, reset_counters=options.reset_counters)
     return 0

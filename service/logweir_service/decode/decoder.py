@@ -23,7 +23,7 @@ from logweir_service.scrub import EXACT_MEMBERS, Scrubber
 
 from .batch import Batch
 from .gathered import Gathered
-from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge
+from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, identifies
 from .refused import Refused, too_many_events
 from .shape import check_shape
 from .stored import StoredDecoder
@@ -107,6 +107,14 @@ class Decoder:
                 raise too_many_events(self._limits)
             yield
         return gathered.batch(body)
+
+    def event_ids(self, lines: bytes) -> Iterator[tuple[str, str]]:
+        """Service and `event_id` of the accepted events that have one, as `Batch.event_ids` told them."""
+        for stretch in stretches(lines):
+            for events in self._identified.events(stretch) if _EVENT_ID_KEY in stretch else ():
+                for event, event_id in zip(events, map(_event_ids, events), strict=True):
+                    if isinstance(event_id, str) and identifies(event_id):
+                        yield event.service, event_id
 
     def _canonical(self, stretch: bytes, terms: _Terms) -> list[Event] | None:
         """The events of a stretch in which nothing needs a second look, else None."""

@@ -36,6 +36,8 @@ class Readable:
     ready: Callable[[], str | None]
     """Why the service takes no events now, or None where it does."""
     limits: Limits
+    starting: Callable[[], bool] = lambda: False
+    """Whether the journal is still being read: until then numbers and stories would be half the truth."""
     metrics_enabled: bool = True
 
 
@@ -46,6 +48,9 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
         if tokens.grant(authorization) is None:
             message = "send Authorization: Bearer TOKEN with one of LOGWEIR_READ_TOKENS"
             raise Refusal(401, "unauthorized", message)
+        if readable.starting():
+            message = "the journal is being read; try again soon"
+            raise Refusal(503, "starting", message, retry_after_seconds=1)
 
     routes = APIRouter()
     only_readers = [Depends(reader)]
@@ -97,7 +102,9 @@ def refuse_alike(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def refused(_: Request, refusal: Refusal) -> Response:
-        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+        if refusal.retry_after_seconds is not None:
+            headers["Retry-After"] = f"{refusal.retry_after_seconds:.0f}"
         return _refusal(refusal.status, refusal.code, refusal.message, headers)
 
     @app.exception_handler(RequestValidationError)

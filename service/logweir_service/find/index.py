@@ -13,6 +13,9 @@ from itertools import zip_longest
 _STRETCH_BYTES = 256 << 10
 """What a look-up has to read for a hit."""
 
+_LONGEST_HEADER_BYTES = 256
+"""A batch from there on is not the first of its segment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -25,19 +28,24 @@ class Stretch:
 class ActiveIndex:
     """Knows which stretches of the active segment hold events of a correlation id.
 
+    What stands before the first batch that it was told of may hold any: after a start, that is what the
+    checkpoint covers.
     Written by one thread; `look_up` may be called by any.
     """
 
     def __init__(self) -> None:
-        self._active: tuple[int, list[tuple[int, set[str]]]] = (0, [])
+        self._active: tuple[int, list[tuple[int, set[str] | None]]] = (0, [])
 
     def note(self, segment_first_lsn: int, offset: int, correlation_ids: Set[str]) -> None:
         """Take note of the batch at `offset`, whose events have these ids."""
         if segment_first_lsn != self._active[0]:
             self._active = (segment_first_lsn, [])
         stretches = self._active[1]
-        if stretches and offset - stretches[-1][0] < _STRETCH_BYTES:
-            stretches[-1][1].update(correlation_ids)
+        if not stretches and offset > _LONGEST_HEADER_BYTES:
+            stretches.append((0, None))
+        start, ids = stretches[-1] if stretches else (0, None)
+        if ids is not None and offset - start < _STRETCH_BYTES:
+            ids.update(correlation_ids)
         else:
             stretches.append((offset, {*correlation_ids}))
 
@@ -47,5 +55,7 @@ class ActiveIndex:
         stretches = [*noted]
         ends: list[int | None] = [start for start, _ in stretches[1:]]
         return first_lsn, [
-            Stretch(start, end) for (start, ids), end in zip_longest(stretches, ends) if correlation_id in ids
+            Stretch(start, end)
+            for (start, ids), end in zip_longest(stretches, ends)
+            if ids is None or correlation_id in ids
         ]

@@ -1,22 +1,42 @@
 """The truth on disk: batches are appended, made durable together, and read back by cursors."""
 
+from .checkpoints import Checkpoint, Checkpoints
+from .event_ids import EventId
+from .filesystem import refuse_network
 from .folder import DataFolder
 from .format import Commit, StreamPosition, crc32
 from .journal import Group, Journal, Recovery
+from .known import KnownState
 from .reader import JournalReader
+from .retention import Policy, SealedSegments, decide, remove
 from .segment import Located
+from .space import Space
 from .streams import Placement, StreamConflict
+from .tail import Position
+from .verify import verify
 
 __all__ = [
+    "Checkpoint",
+    "Checkpoints",
     "Commit",
     "DataFolder",
+    "EventId",
     "Group",
     "Journal",
     "JournalReader",
+    "KnownState",
     "Located",
     "Placement",
+    "Policy",
+    "Position",
     "Recovery",
+    "SealedSegments",
+    "Space",
     "StreamConflict",
     "StreamPosition",
     "crc32",
+    "decide",
+    "refuse_network",
+    "remove",
+    "verify",
 ]

@@ -22,7 +22,7 @@ class _Format(msgspec.Struct):
 
 
 class DataFolder:
-    """One service's data: ``LOCK format.json journal/ checkpoints/ dead/``.
+    """One service's data: ``LOCK format.json ballast journal/ checkpoints/ dead/``.
 
     `claim` makes this process its only writer; readers need no claim and stop at the last whole commit.
     """
@@ -44,7 +44,7 @@ class DataFolder:
             UnknownFormat: another version wrote it; nothing is changed.
         """
         try:
-            for folder in (self.path, self.journal, self.checkpoints):
+            for folder in (self.path, self.journal, self.checkpoints, self.dead):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             self._take_lock(self._lock)

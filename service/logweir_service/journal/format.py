@@ -54,6 +54,15 @@ class Commit:
     """Bytes of these lines, newlines included."""
     position: StreamPosition | None = None
     """Its place in the sender's stream, where the sender has one."""
+    group: int = 0
+    """Number of the first commit of the group that was made durable with it; 0 where it is that one."""
+    service: str = ""
+    """The service that sent it, where all of its events are of one."""
+
+    @property
+    def group_first_lsn(self) -> int:
+        """Number of the first commit of its group."""
+        return self.group or self.lsn
 
     def encode(self, *, lines_crc32: int) -> bytes:
         """The commit line that stands before the lines with this checksum."""
@@ -61,9 +70,11 @@ class Commit:
         numbers = f'"{at.stream}","seq":{at.seq},"next_seq":{at.next_seq}' if at else _NO_STREAM
         body = f',"body_crc32":{at.body_crc32}' if at else ""
         closed = ',"closed":true' if at and at.closed else ""
+        group = f',"group":{self.group}' if self.group else ""
+        service = f',"service":"{self.service}"' if self.service else ""
         before_crc = (
             f'{{"_commit":{{"lsn":{self.lsn},"stream":{numbers},"count":{self.count},"bytes":{self.size}'
-            f',"received":"{rfc3339(self.received)}"{body}{closed}'
+            f',"received":"{rfc3339(self.received)}"{body}{closed}{group}{service}'
         ).encode()
         return b"%s%s%d}}\n" % (before_crc, _CRC_KEY, crc32(before_crc, lines_crc32))
 
@@ -79,6 +90,8 @@ class _CommitFields(msgspec.Struct):
     crc32: int
     body_crc32: int | None = None
     closed: bool = False
+    group: int = 0
+    service: str = ""
 
 
 class _CommitLine(msgspec.Struct):
@@ -113,6 +126,8 @@ def decode_commit(line: bytes) -> Commit | None:
         count=fields.count,
         size=fields.bytes,
         position=_position(fields),
+        group=fields.group,
+        service=fields.service,
     )
 
 

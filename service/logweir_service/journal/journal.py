@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import errno
-import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from logweir_service.disk import replace_durably, write_all
-from logweir_service.errors import Refusal, StorageBroken, UnknownFormat
+from logweir_service.errors import Refusal
 from logweir_service.event import StoredBatch
 
+from .active import ActiveSegment
+from .event_ids import EventId
 from .folder import DataFolder
-from .format import Commit, StreamPosition, encode_header
+from .format import Commit, StreamPosition
+from .known import Known, KnownState
 from .reader import JournalReader
-from .segment import Located, Segment, SegmentReader, segments
+from .segment import Located, Segment, segments
 from .streams import Mark, Placement, place
+from .tail import Position, Tail
 
 MAX_SEGMENT_BYTES = 64 << 20
 
-_FURTHER_COMMIT = b'\n{"_commit":{"lsn":'
+Apply = Callable[[Located, int], Iterable[EventId] | None]
+"""Takes a batch that is read again, and the first commit of its segment; gives the ids of its events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What opening a journal found."""
+    """What opening a journal found behind the position it began at."""
 
     batches: int
     events: int
     torn_tail_bytes: int
     damaged: tuple[str, ...]
-    """One line for each sealed segment that could not be read to its end."""
+    """One line for each segment that was damaged."""
+    missing: tuple[str, ...]
+    """One line for each gap: durable batches that are not there any more."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,8 @@ class Group:
     """Commit line, lines, commit line, lines, ..."""
     marks: dict[str, Mark] = field(default_factory=dict)
     """Where the streams of the group stand once it is durable."""
+    event_ids: dict[EventId, None] = field(default_factory=dict)
+    """Ids of its events, in order."""
     segment_first_lsn: int = 0
     offset: int = 0
     """Where the group was written."""
@@ -60,18 +67,6 @@ class Group:
         return found
 
 
-@dataclass(slots=True)
-class _Active:
-    """The segment that is written to."""
-
-    first_lsn: int
-    file: int = -1
-    size: int = 0
-    """Its durable bytes."""
-    places: array[int] = field(default_factory=lambda: array("Q"))
-    """Where each of its commits begins, so that a cursor finds its place at once."""
-
-
 class Journal:
     """Appends groups to the active segment of a claimed folder.
 
@@ -80,49 +75,48 @@ class Journal:
     """
 
     def __init__(self, folder: DataFolder, *, max_segment_bytes: int = MAX_SEGMENT_BYTES) -> None:
-        self._folder = folder
-        self._disk = folder.disk
+        self.folder = folder
         self._max_segment_bytes = max_segment_bytes
         self.identifier: UUID = folder.claim()
         self.reader = JournalReader(folder.journal, self.identifier, durable=lambda: self.last_lsn)
         self.last_lsn = 0
-        self._marks: dict[str, Mark] = {}
-        self._active = _Active(first_lsn=0)
+        self.known = Known()
+        self._open: ActiveSegment | None = None
 
-    def recover(self, apply: Callable[[Located, int], None]) -> Recovery:
-        """Read every batch from the oldest on, hand it to `apply` with its segment, and cut a torn tail.
+    def recover(
+        self, apply: Apply, *, position: Position | None = None, known: KnownState | None = None
+    ) -> Recovery:
+        """Hand every batch behind `position` to `apply`; there the senders stood as `known` says.
 
         Raises:
             UnknownFormat: a segment was written by another version.
+            OSError: what a crash or the disk has left cannot be mended.
         """
-        found = segments(self._folder.journal)
-        batches = events = torn = 0
-        damaged: list[str] = []
-        expected: int | None = None
-        for segment in found:
-            if expected not in (None, segment.first_lsn):
-                damaged.append(
-                    f"{segment.path} does not follow on commit {self.last_lsn}: a segment is missing"
-                )
-            self.last_lsn = max(self.last_lsn, segment.first_lsn - 1)
-            reader = SegmentReader(segment)
-            for located in reader:
-                self._remember(located, segment)
-                apply(located, segment.first_lsn)
-                batches += 1
-                events += located.commit.count
-            if reader.journal not in (None, self.identifier):
-                raise UnknownFormat(
-                    f"{segment.path} belongs to another journal than {self._folder.path / 'format.json'}: "
-                    "restore both from one backup"
-                )
-            if reader.damage and segment is found[-1]:
-                torn = self._cut(segment, reader.end, damaged)
-            elif reader.damage:
-                damaged.append(f"{segment.path} is damaged behind byte {reader.end}: {reader.damage}")
-            expected = None if reader.damage else self.last_lsn + 1
-        self._open_active(found[-1] if found else None)
-        return Recovery(batches, events, torn, tuple(damaged))
+        if known is not None:
+            self.known.restore(known)
+        tail = Tail(self.folder, self.identifier, position)
+        batches = events = 0
+        places, reading = array("Q"), Segment(self.folder.journal, 0)
+        for segment, located in tail:
+            if segment.first_lsn != reading.first_lsn:
+                places, reading = array("Q"), segment
+            places.append(located.offset)
+            self.known.take(located.commit, apply(located, segment.first_lsn) or ())
+            self.known.expire(located.commit.received)
+            batches += 1
+            events += located.commit.count
+        self.last_lsn = tail.last_lsn
+        self._open = self._continue(tail.active)
+        if self._active.first_lsn == reading.first_lsn:
+            self._active.places, self._active.places_lsn = places, self.last_lsn + 1 - len(places)
+        else:
+            self._active.places_lsn = self.last_lsn + 1
+        return Recovery(batches, events, tail.torn_tail_bytes, tuple(tail.damaged), tuple(tail.missing))
+
+    @property
+    def position(self) -> Position:
+        """Where the next group will stand."""
+        return Position(self.last_lsn, self._active.first_lsn, self._active.size)
 
     def begin(self, received: float) -> Group:
         """Start a group."""
@@ -134,17 +128,25 @@ class Journal:
         Raises:
             StreamConflict: the stream's identity was cloned.
         """
-        mark = group.marks.get(stream) or self._marks.get(stream)
-        return place(mark, seq=seq, span=span, body_crc32=body_crc32)
+        return place(self._mark(group, stream), seq=seq, span=span, body_crc32=body_crc32)
+
+    def repeated(self, group: Group, ids: Sequence[EventId]) -> list[int]:
+        """Which of these ids, by their place, belong to events that the journal or the group has already."""
+        found, here = [], set[EventId]()
+        for index, each in enumerate(ids):
+            if each in here or each in group.event_ids or each in self.known.event_ids:
+                found.append(index)
+            here.add(each)
+        return found
 
     def closed(self, group: Group, stream: str) -> bool:
         """Whether the stream's end is known."""
-        mark = group.marks.get(stream) or self._marks.get(stream)
+        mark = self._mark(group, stream)
         return mark is not None and mark.closed
 
     def next_seq(self, group: Group, stream: str) -> int:
         """The number that a stream goes on with."""
-        mark = group.marks.get(stream) or self._marks.get(stream)
+        mark = self._mark(group, stream)
         return mark.next_seq if mark else 1
 
     def append(
@@ -155,14 +157,19 @@ class Journal:
         count: int,
         lines_crc32: int,
         position: StreamPosition | None = None,
+        service: str = "",
+        event_ids: Iterable[EventId] = (),
     ) -> Commit:
         """Put a batch of `count` lines into the group."""
         lsn = group.first_lsn + len(group.commits)
-        commit = Commit(lsn, group.received, count, len(lines), position)
+        first = group.first_lsn if group.commits else 0
+        commit = Commit(lsn, group.received, count, len(lines), position, first, service)
         group.commits.append(commit)
         group.buffers += (commit.encode(lines_crc32=lines_crc32), lines)
-        if position is not None:
-            group.marks[position.stream] = Mark.of(position, group.received)
+        mark = Mark.of(commit)
+        if mark is not None and position is not None:
+            group.marks[position.stream] = mark
+        group.event_ids.update(dict.fromkeys(event_ids))
         return commit
 
     def write(self, group: Group) -> None:
@@ -176,35 +183,38 @@ class Journal:
             if self._active.size >= self._max_segment_bytes:
                 self._roll(group.first_lsn)
             group.segment_first_lsn, group.offset = self._active.first_lsn, self._active.size
-            written = write_all(self._disk, self._active.file, group.buffers)
+            self._active.write(group.buffers)
         except OSError as error:
-            self._cut_back(error)
             raise _refusal(error) from error
-        try:
-            self._disk.fdatasync(self._active.file)
-        except OSError as error:
-            raise StorageBroken(
-                f"{self._folder.journal}: fdatasync failed ({error.strerror}); "
-                "what reached the disk is unknown, so the service stops: check the disk, then start it again"
-            ) from error
-        self._active.size += written
 
     def settle(self, group: Group) -> None:
         """Take note of a group that is durable."""
-        self._marks.update(group.marks)
+        for stream, mark in group.marks.items():
+            self.known.marks.put(stream, mark)
+        self.known.event_ids.add(group.event_ids, group.received)
+        self.known.expire(group.received)
         self._active.places.extend(group.places())
         self.last_lsn = group.commits[-1].lsn
+
+    def leave_gap(self, commits: int) -> None:
+        """Pass over so many numbers of commits, so that none of them is ever given twice.
+
+        Raises:
+            OSError: no new segment can be made.
+        """
+        self._roll(self.last_lsn + 1 + commits)
+        self.last_lsn += commits
 
     def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
         """The durable batches behind commit `after_lsn`, in order; any thread may ask."""
         last_lsn, active = self.last_lsn, self._active
         if after_lsn >= last_lsn:
             return
-        ordinal = after_lsn + 1 - active.first_lsn
+        offset = active.offset_of(after_lsn + 1)
         found = (
-            self.reader.batches_from(active.first_lsn, active.places[ordinal])
-            if 0 <= ordinal < len(active.places)
-            else self.reader.batches(after_lsn)
+            self.reader.batches(after_lsn)
+            if offset is None
+            else self.reader.batches_from(active.first_lsn, offset)
         )
         for batch in found:
             if batch.lsn > last_lsn:
@@ -213,92 +223,37 @@ class Journal:
 
     def close(self) -> None:
         """Close the active segment and release the folder."""
-        if self._active.file >= 0:
-            self._disk.close(self._active.file)
-            self._active.file = -1
-        self._folder.release()
+        if self._open is not None:
+            self._open.seal()
+        self.folder.release()
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all segments."""
-        return sum(segment.path.stat().st_size for segment in segments(self._folder.journal))
+        return sum(segment.path.stat().st_size for segment in segments(self.folder.journal))
 
     @property
-    def streams(self) -> int:
-        """How many streams are remembered."""
-        return len(self._marks)
+    def _active(self) -> ActiveSegment:
+        assert self._open is not None, "recover comes first"
+        return self._open
 
-    def _remember(self, located: Located, segment: Segment) -> None:
-        commit = located.commit
-        if self._active.first_lsn != segment.first_lsn:
-            self._active = _Active(segment.first_lsn)
-        self._active.places.append(located.offset)
-        self.last_lsn = commit.lsn
-        if commit.position is not None:
-            self._marks[commit.position.stream] = Mark.of(commit.position, commit.received)
+    def _mark(self, group: Group, stream: str) -> Mark | None:
+        return group.marks.get(stream) or self.known.marks.get(stream)
 
-    def _cut(self, segment: Segment, end: int, damaged: list[str]) -> int:
-        """Remove what stands behind the last whole batch, and return its size.
+    def _continue(self, last: Segment | None) -> ActiveSegment:
+        if last is None or last.path.stat().st_size == 0:
+            return self._create(self.last_lsn + 1)
+        return ActiveSegment.open(self.folder.disk, last)
 
-        A torn write was never acknowledged. Where more batches stand behind, the disk may have damaged one
-        that was, so all of it is kept in a file beside the segment.
-        """
-        with segment.path.open("rb") as reading:
-            reading.seek(end)
-            tail = reading.read()
-        file = self._disk.open(segment.path, os.O_WRONLY)
-        try:
-            if _FURTHER_COMMIT in tail[1:]:
-                aside = segment.path.with_suffix(f".cut-{end}")
-                replace_durably(self._disk, aside, tail)
-                damaged.append(f"{segment.path} was damaged at byte {end}; what stood there is in {aside}")
-            self._disk.truncate(file, end)
-            self._disk.fsync(file)
-        finally:
-            self._disk.close(file)
-        return len(tail)
-
-    def _open_active(self, last: Segment | None) -> None:
-        if last is None:
-            self._create(first_lsn=1)
-        elif last.path.stat().st_size == 0:
-            self._create(first_lsn=last.first_lsn)
-        else:
-            if self._active.first_lsn != last.first_lsn:
-                self._active = _Active(last.first_lsn)
-            self._active.file = self._disk.open(last.path, os.O_WRONLY | os.O_APPEND)
-            self._active.size = os.fstat(self._active.file).st_size
-            # A killed process may have left a batch that was never synced: it counts from now on.
-            self._disk.fsync(self._active.file)
-            self._disk.sync_folder(self._folder.journal)
-
-    def _create(self, *, first_lsn: int) -> None:
-        """Start a segment, in place of one whose header never became whole."""
-        path = self._folder.journal / Segment.name(first_lsn)
-        file = self._disk.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
-        try:
-            size = write_all(self._disk, file, [encode_header(self.identifier, first_lsn)])
-            self._disk.fsync(file)
-            self._disk.sync_folder(self._folder.journal)
-        except OSError:
-            self._disk.close(file)
-            self._disk.unlink(path)
-            raise
-        self._active = _Active(first_lsn, file, size)
+    def _create(self, first_lsn: int) -> ActiveSegment:
+        return ActiveSegment.create(
+            self.folder.disk, self.folder.journal, journal=self.identifier, first_lsn=first_lsn
+        )
 
     def _roll(self, first_lsn: int) -> None:
-        sealed = self._active.file
-        self._create(first_lsn=first_lsn)
-        self._disk.close(sealed)
-
-    def _cut_back(self, cause: OSError) -> None:
-        try:
-            self._disk.truncate(self._active.file, self._active.size)
-        except OSError as error:
-            raise StorageBroken(
-                f"{self._folder.journal}: a failed write ({cause.strerror}) could not be undone "
-                f"({error.strerror}): check the disk, then start the service again"
-            ) from error
+        sealed = self._active
+        self._open = self._create(first_lsn)
+        sealed.seal()
 
 
 def _refusal(error: OSError) -> Refusal:

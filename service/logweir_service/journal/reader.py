@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from uuid import UUID
 
@@ -30,10 +31,10 @@ class JournalReader:
     def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
         """The batches behind commit `after_lsn`, in order, up to the last whole one."""
         known = segments(self._folder)
-        for segment, following in zip(known, [*known[1:], None], strict=True):
+        for segment, following in zip_longest(known, known[1:]):
             if following is not None and following.first_lsn <= after_lsn + 1:
                 continue
-            for located in SegmentReader(segment):
+            for located in SegmentReader(segment, passing_over=True):
                 if located.commit.lsn > after_lsn:
                     yield _stored(located)
 
@@ -42,7 +43,7 @@ class JournalReader:
         for segment in segments(self._folder):
             if segment.first_lsn >= segment_first_lsn:
                 start = offset if segment.first_lsn == segment_first_lsn else 0
-                for located in SegmentReader(segment, offset=start):
+                for located in SegmentReader(segment, offset=start, passing_over=True):
                     yield _stored(located)
 
     def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
@@ -50,7 +51,7 @@ class JournalReader:
         path = self._folder / Segment.name(segment_first_lsn)
         last = self._durable()
         try:
-            for located in SegmentReader(Segment(path, segment_first_lsn), offset=start):
+            for located in SegmentReader(Segment(path, segment_first_lsn), offset=start, passing_over=True):
                 if (end is not None and located.offset >= end) or located.commit.lsn > last:
                     return
                 yield _stored(located)
@@ -75,7 +76,7 @@ def _scan(segment: Segment, needle: bytes) -> Iterator[StoredEvent]:
     """Look for the needle in chunks, and read batch by batch only from the first hit on."""
     if not _occurs(segment.path, needle):
         return
-    for located in SegmentReader(segment):
+    for located in SegmentReader(segment, passing_over=True):
         if needle in located.lines:
             yield from (event for event in _stored(located).events() if needle in event.line)
 

@@ -1,4 +1,4 @@
-"""Reading one segment: whole batches in order, up to the first that is not whole."""
+"""Reading one segment: its whole batches in order, passing over what is damaged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID
 from .format import MAX_LINE_BYTES, Commit, decode_commit, decode_header, intact
 
 _BUFFER_BYTES = 1 << 20
+_COMMIT_BEGINS = b'{"_commit":{"lsn":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Located:
     commit: Commit
     lines: bytes
     offset: int
+    commit_line: bytes = b""
 
 
 def segments(folder: Path) -> list[Segment]:
@@ -44,35 +46,42 @@ def segments(folder: Path) -> list[Segment]:
 class SegmentReader:
     """Iterates over the whole batches of a segment, from `offset` on where one is given.
 
-    Afterwards `end` is the position behind the last whole batch, and `damage` says what stands there instead
-    of another one, or is None at the end of the file.
+    It stops in front of what is no whole batch; with `passing_over` it goes on behind that, where another
+    whole batch follows. Afterwards `end` is the position behind the last batch given, and `damage` says what
+    was found there first that was none, or is None. Numbers of commits rise; where damage was taken out they
+    leave a gap.
     """
 
-    def __init__(self, segment: Segment, *, offset: int = 0) -> None:
+    def __init__(
+        self, segment: Segment, *, offset: int = 0, after_lsn: int = 0, passing_over: bool = False
+    ) -> None:
         self.segment = segment
         self.journal: UUID | None = None
         self.end = offset
         self.damage: str | None = None
+        self._last_lsn = max(after_lsn, segment.first_lsn - 1)
+        self._passing_over = passing_over
 
     def __iter__(self) -> Iterator[Located]:
         with self.segment.path.open("rb", buffering=_BUFFER_BYTES) as file:
-            file.seek(self.end)
-            if self.end == 0 and not self._read_header(file):
+            if not self._read_header(file) and not self._skip(file, 0):
                 return
-            expected: int | None = self.segment.first_lsn if self.journal else None
-            while line := file.readline(MAX_LINE_BYTES):
-                commit = decode_commit(line)
-                if commit is None or (expected is not None and commit.lsn != expected):
-                    self.damage = "no commit line"
+            if self.end:
+                file.seek(self.end)
+            while True:
+                start = file.tell()
+                located = self._read(file, start)
+                if located is not None:
+                    self._last_lsn = located.commit.lsn
+                    self.end = file.tell()
+                    yield located
+                elif self._at_end(file, start) or not self._skip(file, start):
                     return
-                lines = file.read(commit.size)
-                if not intact(line, lines):
-                    self.damage = f"commit {commit.lsn} is torn or damaged"
-                    return
-                located = Located(commit, lines, self.end)
-                self.end += len(line) + len(lines)
-                expected = commit.lsn + 1
-                yield located
+
+    def next_intact(self) -> Commit | None:
+        """The first whole batch behind `end`, whatever stands between."""
+        with self.segment.path.open("rb", buffering=_BUFFER_BYTES) as file:
+            return self._find(file, self.end)
 
     def _read_header(self, file: BinaryIO) -> bool:
         line = file.readline(MAX_LINE_BYTES)
@@ -81,5 +90,44 @@ class SegmentReader:
             self.damage = "no segment header"
             return False
         self.journal = header[0]
-        self.end = len(line)
+        self.end = self.end or len(line)
         return True
+
+    def _read(self, file: BinaryIO, start: int) -> Located | None:
+        """The batch whose commit line begins here, if it is one and whole."""
+        line = file.readline(MAX_LINE_BYTES)
+        commit = decode_commit(line)
+        if commit is None or commit.lsn <= self._last_lsn:
+            return None
+        lines = file.read(commit.size)
+        return Located(commit, lines, start, line) if intact(line, lines) else None
+
+    def _at_end(self, file: BinaryIO, start: int) -> bool:
+        file.seek(start)
+        if not file.read(1):
+            return True
+        if self.damage is None:
+            self.damage = f"no whole batch at byte {start}"
+        return False
+
+    def _skip(self, file: BinaryIO, start: int) -> bool:
+        """Go to the next whole batch behind a damaged one, if that is wanted and there is one."""
+        return self._passing_over and self._find(file, start) is not None
+
+    def _find(self, file: BinaryIO, start: int) -> Commit | None:
+        """Look for the next whole batch behind `start`, and leave the file where it begins."""
+        file.seek(start)
+        file.readline(MAX_LINE_BYTES)
+        while line := file.readline(MAX_LINE_BYTES):
+            if line.startswith(_COMMIT_BEGINS):
+                begin = file.tell() - len(line)
+                commit = decode_commit(line)
+                if (
+                    commit is not None
+                    and commit.lsn > self._last_lsn
+                    and intact(line, file.read(commit.size))
+                ):
+                    file.seek(begin)
+                    return commit
+                file.seek(begin + len(line))
+        return None

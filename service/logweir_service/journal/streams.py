@@ -6,19 +6,33 @@ and sends them strictly in order, so one number per stream says what is known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import msgspec
 
 from logweir_service.errors import LogweirError
 
-from .format import StreamPosition
+from .format import Commit
+
+CLOSED_SECONDS: Final = 3600.0
+"""How long the mark of a closed stream is kept: its sender has at most its last body to repeat."""
+
+SILENT_SECONDS: Final = 7 * 86_400.0
+"""How long the mark of a silent stream is kept; a shipper keeps what it could not send for 72 h."""
+
+MAX_CLOSED: Final = 100_000
+MAX_OPEN: Final = 500_000
+"""Marks kept at most: a guard of memory and of the checkpoint's size, 80 bytes each."""
 
 
 class StreamConflict(LogweirError):
     """Two senders claim one stream: same first number, same count, other bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a stream stands."""
 
     next_seq: int
@@ -29,11 +43,16 @@ class Mark:
     closed: bool
     seen: float
     """When its last body was committed, in seconds since the epoch."""
+    service: str = ""
+    """Who sends it; empty where that is not known."""
 
     @classmethod
-    def of(cls, position: StreamPosition, seen: float) -> Mark:
-        """Where a stream stands behind a body."""
-        return cls(position.next_seq, position.seq, position.body_crc32, position.closed, seen)
+    def of(cls, commit: Commit) -> Mark | None:
+        """Where the stream of a commit stands behind it; None where it belongs to no stream."""
+        at = commit.position
+        if at is None:
+            return None
+        return cls(at.next_seq, at.seq, at.body_crc32, at.closed, commit.received, commit.service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +81,54 @@ def place(mark: Mark | None, *, seq: int, span: int, body_crc32: int) -> Placeme
         known=min(max(mark.next_seq - seq, 0), span),
         hole=max(seq - mark.next_seq, 0),
     )
+
+
+class Marks:
+    """Where all streams stand: open and closed ones apart, each in the order in which they last spoke."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Mark] = {}
+        self.closed: dict[str, Mark] = {}
+        self.unclosed: dict[str, int] = {}
+        """Streams forgotten although they never closed, by service: their senders were killed."""
+        self.forgotten_early = 0
+        """Marks given up because there were too many."""
+
+    def __len__(self) -> int:
+        return len(self.open) + len(self.closed)
+
+    def get(self, stream: str) -> Mark | None:
+        """Where a stream stands, if it is known."""
+        return self.open.get(stream) or self.closed.get(stream)
+
+    def put(self, stream: str, mark: Mark) -> None:
+        """Take note of where a stream stands now."""
+        before = self.open.pop(stream, None) or self.closed.pop(stream, None)
+        if not mark.service and before is not None and before.service:
+            mark = msgspec.structs.replace(mark, service=before.service)
+        (self.closed if mark.closed else self.open)[stream] = mark
+
+    def restore(self, *, opened: Mapping[str, Mark], closed: Mapping[str, Mark]) -> None:
+        """Begin with the marks of a checkpoint."""
+        self.open, self.closed = dict(opened), dict(closed)
+
+    def expire(self, now: float) -> None:
+        """Forget streams that closed an hour ago, or fell silent a week ago; costs nothing where none did."""
+        for stream in _overdue(self.closed, now - CLOSED_SECONDS):
+            del self.closed[stream]
+        for stream in _overdue(self.open, now - SILENT_SECONDS):
+            service = self.open.pop(stream).service or "unknown"
+            self.unclosed[service] = self.unclosed.get(service, 0) + 1
+        for marks, most in ((self.closed, MAX_CLOSED), (self.open, MAX_OPEN)):
+            for stream in [*islice(marks, max(len(marks) - most, 0))]:
+                del marks[stream]
+                self.forgotten_early += 1
+
+
+def _overdue(marks: Mapping[str, Mark], oldest: float) -> Iterable[str]:
+    found = []
+    for stream, mark in marks.items():
+        if mark.seen >= oldest:
+            break
+        found.append(stream)
+    return found

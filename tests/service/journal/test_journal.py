@@ -171,6 +171,7 @@ def test_damage_in_a_sealed_segment_is_told_and_the_others_are_read(folder):
     again.close()
     assert len(report.damaged) == 1
     assert str(sealed) in report.damaged[0]
+    assert len(report.missing) == 1
     assert b'{"n":0}' in lines
     assert b'{"n":8}' in lines
 
@@ -298,23 +299,46 @@ def test_missing_segment_is_told(folder):
     sorted(folder.journal.glob("*.ndjson"))[1].unlink()
     again, report, _ = recovered(folder)
     again.close()
-    assert len(report.damaged) == 1
-    assert "a segment is missing" in report.damaged[0]
+    assert report.damaged == ()
+    assert len(report.missing) == 1
+    assert "commits 3 to 4 are missing" in report.missing[0]
 
 
-def test_batches_behind_a_damaged_one_in_the_last_segment_are_kept_aside(journal, folder):
+def test_durable_batches_behind_a_damaged_one_in_the_last_segment_are_kept(journal, folder):
     for number in range(4):
         commit(journal, [b'{"n":%d}' % number])
     journal.close()
     content = only_segment(folder).read_bytes()
-    only_segment(folder).write_bytes(content.replace(b'{"n":1}', b'{"n":7}'))
+    damaged = content.replace(b'{"n":1}', b'{"n":7}')
+    only_segment(folder).write_bytes(damaged)
+    again, report, lines = recovered(folder)
+    assert lines == [b'{"n":0}', b'{"n":2}', b'{"n":3}']
+    (aside,) = folder.journal.glob("*.corrupt")
+    assert aside.read_bytes() == damaged
+    assert aside.name in report.damaged[0]
+    assert "commits 2 to 2 are missing" in report.missing[0]
+    assert report.torn_tail_bytes == 0
+    commit(again, [b'{"n":9}'])
+    again.close()
+    third, report, lines = recovered(folder)
+    third.close()
+    assert lines[-1] == b'{"n":9}'
+    assert report.damaged == ()
+
+
+def test_group_of_which_a_part_never_reached_the_disk_is_torn_and_no_damage(journal, folder):
+    commit(journal, [b'{"n":0}'])
+    whole = only_segment(folder).read_bytes()
+    commit(journal, [b'{"n":1}'], [b'{"n":2}'])
+    journal.close()
+    content = only_segment(folder).read_bytes()
+    only_segment(folder).write_bytes(content.replace(b'{"n":1}', b"\0" * 7))
     again, report, lines = recovered(folder)
     again.close()
     assert lines == [b'{"n":0}']
-    (aside,) = folder.journal.glob("*.cut-*")
-    assert b'{"n":3}' in aside.read_bytes()
-    assert str(aside) in report.damaged[0]
-    assert report.torn_tail_bytes == aside.stat().st_size
+    assert (report.damaged, report.missing) == ((), ())
+    assert report.torn_tail_bytes == len(content) - len(whole)
+    assert only_segment(folder).read_bytes() == whole
 
 
 def test_identity_of_a_folder_that_lost_its_format_is_taken_from_its_segments(journal, folder):

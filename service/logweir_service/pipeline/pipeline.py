@@ -8,26 +8,42 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Generator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .access import EVERY_SERVICE, Grant
-from .decode import Batch, Decoder, Rejection, StoredDecoder, Turns
-from .derive import Derivation
-from .errors import LogweirError, Refusal, StorageBroken
-from .event import Event
-from .find import ActiveIndex
-from .journal import Group, Journal, Located, Placement, Recovery, StreamConflict, StreamPosition, crc32
-from .limits import Limits
-from .telemetry import Telemetry
+from logweir_service.access import EVERY_SERVICE, Grant
+from logweir_service.dead import DeadLetters, NewLetter
+from logweir_service.decode import Batch, Decoder, Turns
+from logweir_service.errors import LogweirError, Refusal, StorageBroken
+from logweir_service.event import Event
+from logweir_service.find import ActiveIndex
+from logweir_service.journal import (
+    EventId,
+    Group,
+    Journal,
+    Placement,
+    StreamConflict,
+    StreamPosition,
+    crc32,
+)
+from logweir_service.limits import Limits
+from logweir_service.rules import RuleSet
+from logweir_service.telemetry import Telemetry
+
+from .delivery import MAX_SEQ, Delivery, Receipt
+from .keeper import Keeper
+from .lag import Lag
+from .numbers import Counting, Numbers
+from .recovery import Resumed, Start
+from .state import encode
 
 _MAX_GROUP_BYTES = 8 << 20
 _MAX_GROUP_BATCHES = 256
 
-MAX_SEQ = 1 << 53
-"""Numbers of events stay below: beyond it some readers of JSON lose digits."""
+_TICK_SECONDS = 1.0
+"""How often it is asked whether a checkpoint is due while nothing comes in."""
 
 _log = logging.getLogger("logweir_service.pipeline")
 
@@ -40,30 +56,6 @@ class Promoter(Protocol):
 
     def committed(self, lsn: int, candidates: int) -> None:
         """Commit `lsn` is durable and holds this number of them; told for every commit, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A body as the ingest door hands it on."""
-
-    body: bytes
-    """NDJSON, decompressed; its last line ends like the others, so that a retry has the same checksum."""
-    stream: str | None = None
-    seq: int | None = None
-    """The number of its first event, where it belongs to a stream."""
-    grant: Grant = EVERY_SERVICE
-    scrubbed: bool = False
-    """The sender says that it has redacted secrets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a body; the three counts add up to its events."""
-
-    accepted: int
-    duplicate: int
-    rejections: Sequence[Rejection]
-    next_seq: int | None
 
 
 @dataclass(slots=True)
@@ -89,17 +81,23 @@ class _Staged:
 
 @dataclass(slots=True)
 class Pipeline:
-    """Joins the stages. `recover` first, then `run` beside any number of `submit`."""
+    """Joins the stages. `recover` first, then `run` beside any number of `submit`, then `close`."""
 
     journal: Journal
     decoder: Decoder
-    stored: StoredDecoder
-    derivation: Derivation
+    counting: Counting
+    numbers: Numbers
+    """What the rules of today make of events; empty until `recover` has returned."""
     index: ActiveIndex
     promoter: Promoter
+    dead: DeadLetters
+    keeper: Keeper
     telemetry: Telemetry
     limits: Limits
     clock: Callable[[], float] = time.time
+    lag: Lag = field(default_factory=Lag)
+    resumed: Resumed | None = None
+    """Where `recover` has found the service to stand; None until then."""
     broken: StorageBroken | None = None
     """Set when nothing can be made durable any more: the service must stop."""
     on_broken: Callable[[], None] = lambda: None
@@ -108,15 +106,34 @@ class Pipeline:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
-    _turns: Turns = field(default_factory=Turns)
+    _decoding: Turns = field(default_factory=Turns)
+    _applying: Turns = field(default_factory=Turns)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
 
-    def recover(self) -> Recovery:
-        """Rebuild the numbers, marks and index from the journal."""
-        recovery = self.journal.recover(self._replay)
-        self.telemetry.torn_tail_bytes.inc(recovery.torn_tail_bytes)
-        self.telemetry.damaged_segments.inc(len(recovery.damaged))
-        return recovery
+    def recover(self, rules: RuleSet, *, reset_counters: bool = False) -> Resumed:
+        """Bring everything to where it stood when the last process ended; blocks, on any thread.
+
+        Raises:
+            UnknownFormat: another version wrote the folder.
+            StorageBroken: what a crash or the disk has left cannot be mended.
+        """
+        start = Start(
+            self.journal, self.keeper.checkpoints, self.decoder, self.counting, note=self.index.note
+        )
+        try:
+            resumed = start(rules, reset_counters=reset_counters)
+            self.numbers = resumed.numbers
+            # nothing may be counted under rules that no checkpoint names, nor behind a gap that none passed
+            must = bool(resumed.reset or resumed.rules_changed or resumed.checkpoint_lsn is None)
+            self._save_first(resumed, must=must)
+        except OSError as fault:
+            raise StorageBroken(
+                f"{self.journal.folder.path} cannot be recovered: {fault}; "
+                "mend the disk or make room on it, then start again"
+            ) from fault
+        self.telemetry.recovered(resumed.journal, unusable_checkpoints=len(resumed.unusable))
+        self.resumed = resumed
+        return resumed
 
     async def submit(self, delivery: Delivery) -> Receipt:
         """Take a body in; returns when its events are durable and counted.
@@ -131,29 +148,15 @@ class Pipeline:
         finally:
             self._pending_bytes -= len(delivery.body)
 
-    async def _take(self, delivery: Delivery) -> Receipt:
-        numbered = delivery.stream is not None
-        steps = self.decoder.steps(
-            delivery.body, received=self.clock(), numbered=numbered, scrubbed=delivery.scrubbed
-        )
-        batch = await self._turns.take(steps)
-        if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
-            raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")
-        _check_grant(delivery.grant, batch.services)
-        body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
-        self.telemetry.received_bytes.inc(len(delivery.body))
-        waiting = _Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
-        self._check_storage()  # which may have broken since, and then nobody commits any more
-        self._waiting.append(waiting)
-        self._wake.set()
-        return await waiting.answer
-
     async def run(self) -> None:
         """Commit group after group until `drain` is called and nothing waits any more."""
+        self._tick()
         while self.broken is None:
+            if self.keeper.is_due(self.journal.last_lsn):
+                self.keeper.save_soon(self.journal.last_lsn, self._encode)
             if not self._waiting:
                 if self._draining:
-                    return
+                    break
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -170,15 +173,63 @@ class Pipeline:
         self._wake.set()
 
     def close(self) -> None:
-        """Release the journal; after `run` has ended."""
+        """Save the state where `run` came to its end, and release the journal."""
+        if self.resumed is not None and self.broken is None and self.keeper.last_lsn != self.journal.last_lsn:
+            try:
+                self.keeper.save(self.journal.last_lsn, self._encode())
+            except OSError as fault:
+                _log.warning("no last checkpoint could be written (%s): the next start takes longer", fault)
+        self.keeper.close()
         self._writer.shutdown()
+        self.dead.close()
         self.journal.close()
 
     def expose(self, *, openmetrics: bool) -> bytes:
         """Everything that a scrape gets: the derived series, then the service's own."""
-        return self.derivation.expose(openmetrics=openmetrics) + self.telemetry.expose(
-            openmetrics=openmetrics
+        derived = self.numbers.derivation.expose(openmetrics=openmetrics)
+        return derived + self.telemetry.expose(openmetrics=openmetrics)
+
+    async def _take(self, delivery: Delivery) -> Receipt:
+        numbered = delivery.stream is not None
+        steps = self.decoder.steps(
+            delivery.body, received=self.clock(), numbered=numbered, scrubbed=delivery.scrubbed
         )
+        batch = await self._decoding.take(steps)
+        if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
+            raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")
+        _check_grant(delivery.grant, batch.services)
+        body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
+        self.telemetry.received_bytes.inc(len(delivery.body))
+        waiting = _Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
+        self._check_storage()  # which may have broken since, and then nobody commits any more
+        self._waiting.append(waiting)
+        self._wake.set()
+        return await waiting.answer
+
+    def _tick(self) -> None:
+        """Let `run` look up once a second."""
+        self._wake.set()
+        if self.broken is None and not self._draining:
+            asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+
+    def _encode(self) -> bytes:
+        return encode(self.journal, self.numbers, self.losses())
+
+    def losses(self) -> dict[str, float]:
+        """What was lost since the journal began, by metric and labels, as far as checkpoints tell."""
+        found = dict(self.resumed.losses) if self.resumed else {}
+        for name, count in self.telemetry.losses().items():
+            found[name] = found.get(name, 0.0) + count
+        return found
+
+    def _save_first(self, resumed: Resumed, *, must: bool) -> None:
+        body = encode(self.journal, self.numbers, resumed.losses)
+        try:
+            self.keeper.save(self.journal.last_lsn, body, alone=must or bool(resumed.unusable))
+        except OSError as fault:
+            if must:
+                raise
+            _log.warning("no checkpoint could be written (%s): the next start takes longer", fault)
 
     def _check_storage(self) -> None:
         if self.broken is not None:
@@ -186,6 +237,8 @@ class Pipeline:
 
     def _admit(self, size: int) -> None:
         self._check_storage()
+        if self.resumed is None:
+            raise Refusal(503, "starting", "the journal is being read; try again soon", retry_after_seconds=1)
         if self._pending_bytes + size > self.limits.max_pending_bytes:
             raise Refusal(503, "overloaded", "too much waits for the disk", retry_after_seconds=1)
 
@@ -204,12 +257,11 @@ class Pipeline:
         staged = [each for waiting in bodies if (each := self._stage(group, waiting)) is not None]
         if not staged:
             return
-        started = time.perf_counter()
+        letters = [letter for each in staged for letter in _letters(each)]
         try:
-            if group.commits:
-                await asyncio.get_running_loop().run_in_executor(self._writer, self.journal.write, group)
-                self.telemetry.commit_seconds.observe(time.perf_counter() - started)
-                self.journal.settle(group)
+            if group.commits or letters:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writer, self._write, group, letters)
         except Refusal as refusal:
             self.telemetry.write_errors.inc()
             for waiting in bodies:
@@ -219,7 +271,23 @@ class Pipeline:
             self.telemetry.write_errors.inc()
             self._break(bodies, error)
             return
-        self._apply(group, staged)
+        if group.commits:
+            self.journal.settle(group)
+            self.keeper.note(sum(map(len, group.buffers)))
+        await self._applying.take(self._apply(group, staged))
+
+    def _write(self, group: Group, letters: Sequence[NewLetter]) -> None:
+        """Make the group durable, and what was refused of it; on the writer's thread.
+
+        The letters first: a body is not sent again once its numbers are taken.
+        """
+        if letters:
+            self.dead.write(letters, received=group.received)
+        if group.commits:
+            self.keeper.space.require()
+            started = time.perf_counter()
+            self.journal.write(group)
+            self.telemetry.commit_seconds.observe(time.perf_counter() - started)
 
     def _stage(self, group: Group, waiting: _Waiting) -> _Staged | None:
         """Put what is new of a body into the group."""
@@ -239,12 +307,23 @@ class Pipeline:
                 delivery.stream, delivery.seq, delivery.seq + batch.span, waiting.body_crc32, batch.closed
             )
         fresh = batch.after(placement.known)
+        ids = [EventId.of(service, text) for _, service, text in fresh.event_ids]
+        if ids:
+            repeated = {*self.journal.repeated(group, ids)}
+            fresh = fresh.without({fresh.event_ids[place][0] for place in repeated})
+            ids = [each for place, each in enumerate(ids) if place not in repeated]
         lsn = 0
         if self._is_news(group, fresh, placement, position):
             same = fresh.lines is delivery.body
             lines_crc32 = waiting.body_crc32 if same else crc32(fresh.lines)
             lsn = self.journal.append(
-                group, fresh.lines, count=fresh.count, lines_crc32=lines_crc32, position=position
+                group,
+                fresh.lines,
+                count=fresh.count,
+                lines_crc32=lines_crc32,
+                position=position,
+                service=next(iter(batch.services)) if len(batch.services) == 1 else "",
+                event_ids=ids,
             ).lsn
         duplicate = batch.count + len(batch.rejections) - fresh.count - len(fresh.rejections)
         next_seq = self.journal.next_seq(group, position.stream) if position else None
@@ -261,29 +340,28 @@ class Pipeline:
             fresh.closed and not self.journal.closed(group, position.stream)
         )
 
-    def _apply(self, group: Group, staged: list[_Staged]) -> None:
-        """Count what is durable now, make it findable, and answer."""
+    def _apply(self, group: Group, staged: list[_Staged]) -> Generator[None, None, None]:
+        """Count what is durable now, make it findable, and answer; pausing, so that others get their turn.
+
+        Events are decoded once more, for the fields of the rules, and a few at a time: to keep what was
+        decoded for the verdict until it is durable would cost more, in memory gone cold.
+        """
         places = group.places()
         for each in staged:
             if each.lsn:
-                candidates = self._derive(each.fresh.lines, group.received)
+                candidates, newest = 0, float("inf")
+                for events in self.numbers.derive(each.fresh.lines, group.received):
+                    if events:
+                        candidates += self.promoter.count(events)
+                        newest = min(newest, self.lag.take(events, group.received))
+                    yield
+                if each.fresh.count:
+                    self.lag.heard(each.fresh.services, newest)
                 offset = places[each.lsn - group.first_lsn]
                 self.index.note(group.segment_first_lsn, offset, each.fresh.correlation_ids)
                 self.promoter.committed(each.lsn, candidates)
             self._count(each)
             _answer(each.waiting, each.receipt)
-
-    def _derive(self, lines: bytes, received: float) -> int:
-        """Count durable events; returns how many are to be promoted.
-
-        They are decoded once more, for the fields of the rules, and a few at a time: to keep what was decoded
-        for the verdict until it is durable would cost more, in memory gone cold.
-        """
-        candidates = 0
-        for events in self.stored.events(lines):
-            self.derivation.apply(events, received)
-            candidates += self.promoter.count(events)
-        return candidates
 
     def _count(self, staged: _Staged) -> None:
         telemetry, receipt = self.telemetry, staged.receipt
@@ -307,12 +385,22 @@ class Pipeline:
             _answer(waiting, refusal)
         self.on_broken()
 
-    def _replay(self, located: Located, segment_first_lsn: int) -> None:
-        ids: set[str | None] = set()
-        for events in self.stored.events(located.lines):
-            self.derivation.apply(events, located.commit.received)
-            ids.update(event.correlation_id for event in events)
-        self.index.note(segment_first_lsn, located.offset, {each for each in ids if each is not None})
+
+def _letters(staged: _Staged) -> list[NewLetter]:
+    """What was refused of a body, to be kept with its place in the sender's stream."""
+    delivery = staged.waiting.delivery
+    first = delivery.seq
+    return [
+        NewLetter(
+            code=refused.code,
+            field=refused.field,
+            message=refused.message,
+            line=refused.line,
+            stream=delivery.stream,
+            number=None if first is None else first + refused.number,
+        )
+        for refused in staged.fresh.rejections
+    ]
 
 
 def _check_grant(grant: Grant, services: Set[str]) -> None:

@@ -1,0 +1,138 @@
+"""Checkpoints: files that hold everything a restart would else have to read the whole journal for.
+
+A checkpoint is one line that names it and guards it, and a body in JSON::
+
+    {"_checkpoint":{"format":1,"journal":UUID,"lsn":N,"written":"...","bytes":N,"crc32":N}}
+    {...}
+
+`crc32` runs over the body and is then continued over the first line up to itself, as in commit lines. It is
+written under another name, synced and renamed; two are kept, since a disk may lose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from logweir_service.disk import Disk, replace_durably
+from logweir_service.errors import UnknownFormat
+from logweir_service.event import rfc3339
+
+from .format import MAX_LINE_BYTES, crc32, intact
+
+FORMAT: Final = 1
+KEPT: Final = 2
+_SUFFIX: Final = ".checkpoint"
+
+
+class _Fields(msgspec.Struct):
+    format: int
+    journal: UUID
+    lsn: int
+    written: datetime
+    bytes: int
+    crc32: int
+
+
+class _FirstLine(msgspec.Struct):
+    checkpoint: _Fields = msgspec.field(name="_checkpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The content of one checkpoint."""
+
+    lsn: int
+    """The newest commit that it covers."""
+    written: float
+    """When, in seconds since the epoch."""
+    body: bytes
+
+
+class Checkpoints:
+    """The checkpoints in a folder; one owner writes, any process may read."""
+
+    def __init__(self, folder: Path, *, journal: UUID, disk: Disk | None = None) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._disk = disk or Disk()
+        self.damaged: list[str] = []
+        """One line for each that could not be used, filled by `newest_first`."""
+
+    def newest_first(self) -> Iterator[Checkpoint]:
+        """The checkpoints that are whole, from the newest on.
+
+        Raises:
+            UnknownFormat: a newer version wrote one.
+        """
+        for path in reversed(self.paths()):
+            found = self._read(path)
+            if found is not None:
+                yield found
+
+    def paths(self) -> list[Path]:
+        """The files, oldest first."""
+        return sorted(path for path in self._folder.glob(f"*{_SUFFIX}") if path.stem.isdigit())
+
+    def save(self, checkpoint: Checkpoint, *, alone: bool = False) -> int:
+        """Write it, remove those beyond the `KEPT` newest, and return its size in bytes.
+
+        `alone` removes all others, for one that cannot be reached by reading on from an earlier one.
+
+        Raises:
+            OSError: the checkpoints are as they were.
+        """
+        head = (
+            f'{{"_checkpoint":{{"format":{FORMAT},"journal":"{self._journal}","lsn":{checkpoint.lsn},'
+            f'"written":"{rfc3339(checkpoint.written)}","bytes":{len(checkpoint.body)}'
+        ).encode()
+        line = b'%s,"crc32":%d}}\n' % (head, crc32(head, crc32(checkpoint.body)))
+        replace_durably(self._disk, self._folder / f"{checkpoint.lsn:020}{_SUFFIX}", line, checkpoint.body)
+        for path in self.paths()[: -1 if alone else -KEPT]:
+            with suppress(OSError):  # one too many does no harm, and is removed the next time
+                self._disk.unlink(path)
+        return len(line) + len(checkpoint.body)
+
+    @property
+    def oldest_lsn(self) -> int:
+        """The newest commit that even the oldest checkpoint covers; 0 where there is none."""
+        paths = self.paths()
+        return int(paths[0].stem) if paths else 0
+
+    def clean(self) -> None:
+        """Remove what a crash has left half written."""
+        for path in self._folder.glob(f"*{_SUFFIX}.tmp"):
+            self._disk.unlink(path)
+
+    def _read(self, path: Path) -> Checkpoint | None:
+        try:
+            with path.open("rb") as file:
+                line = file.readline(MAX_LINE_BYTES)
+                body = file.read()
+        except OSError as error:
+            self.damaged.append(f"{path} cannot be read: {error.strerror}")
+            return None
+        try:
+            fields = msgspec.json.decode(line, type=_FirstLine).checkpoint
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.damaged.append(f"{path} is damaged: its first line cannot be read")
+            return None
+        if fields.format != FORMAT:
+            raise UnknownFormat(
+                f"{path} has format {fields.format}, "
+                f"this version reads {FORMAT}: run the version that wrote it"
+            )
+        if fields.journal != self._journal:
+            self.damaged.append(f"{path} belongs to another journal")
+            return None
+        if not intact(line, body):
+            self.damaged.append(f"{path} is damaged: its checksum does not hold")
+            return None
+        return Checkpoint(fields.lsn, fields.written.timestamp(), body)

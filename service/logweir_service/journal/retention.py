@@ -1,0 +1,146 @@
+"""Which segments go: the oldest, by age, by size, for want of space; never one that is still needed.
+
+A segment is needed by the oldest checkpoint kept, and by every cursor that has not read it. A checkpoint is
+never passed. A cursor is passed for want of space alone, and only where the operator has said so; it is told.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from logweir_service.disk import Disk
+
+from .format import MAX_LINE_BYTES, decode_commit
+from .segment import Segment, SegmentReader, segments
+
+Reason = Literal["age", "bytes", "space"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator wants kept."""
+
+    max_bytes: int
+    max_age_seconds: float
+    may_pass_cursors: bool = False
+    """Whether, for want of space, events may go that a cursor has not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A segment that is complete."""
+
+    segment: Segment
+    last_lsn: int
+    size: int
+    received: float
+    """Not before its last commit was received, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A segment that goes."""
+
+    sealed: Sealed
+    reason: Reason
+    unread: bool
+    """A cursor has not read all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What goes now, and how much would have to go if no cursor stood before it."""
+
+    removals: Sequence[Removal]
+    held_bytes: int
+
+
+def decide(
+    policy: Policy,
+    sealed: Sequence[Sealed],
+    *,
+    total_bytes: int,
+    missing_bytes: int,
+    now: float,
+    checkpoint_lsn: int,
+    cursor_lsn: int,
+) -> Decision:
+    """Choose among the sealed segments, oldest first.
+
+    `missing_bytes` are wanting on the disk; `checkpoint_lsn` and `cursor_lsn` are the newest commits that the
+    oldest checkpoint and the slowest cursor have behind them.
+    """
+    removals: list[Removal] = []
+    held = 0
+    for each in sealed:
+        reason: Reason
+        if missing_bytes > 0:
+            reason = "space"
+        elif total_bytes > policy.max_bytes:
+            reason = "bytes"
+        elif now - each.received > policy.max_age_seconds:
+            reason = "age"
+        else:
+            break
+        if each.last_lsn > checkpoint_lsn:
+            break
+        unread = each.last_lsn > cursor_lsn
+        total_bytes -= each.size
+        missing_bytes -= each.size
+        if held or (unread and not (reason == "space" and policy.may_pass_cursors)):
+            held += each.size
+        else:
+            removals.append(Removal(each, reason, unread))
+    return Decision(removals, held)
+
+
+class SealedSegments:
+    """Looks at the sealed segments of a folder; what it has learnt of one it need not read again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._received: dict[int, float] = {}
+
+    def __call__(self) -> list[Sealed]:
+        """The sealed segments, oldest first."""
+        known = segments(self._folder)
+        return [
+            Sealed(segment, following.first_lsn - 1, segment.path.stat().st_size, self._begin_of(following))
+            for segment, following in itertools.pairwise(known)
+        ]
+
+    def _begin_of(self, segment: Segment) -> float:
+        """When the first commit of a segment was received; infinite where it has none yet."""
+        if segment.first_lsn not in self._received:
+            with segment.path.open("rb") as file:
+                file.readline(MAX_LINE_BYTES)
+                commit = decode_commit(file.readline(MAX_LINE_BYTES))
+            if commit is None:
+                return float("inf")
+            self._received[segment.first_lsn] = commit.received
+        return self._received[segment.first_lsn]
+
+
+def remove(disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int) -> int:
+    """Remove them, and return how many events of them a cursor had not read.
+
+    Raises:
+        OSError: some are left.
+    """
+    unread_events = 0
+    for removal in removals:
+        segment = removal.sealed.segment
+        if removal.unread:
+            unread_events += sum(
+                located.commit.count
+                for located in SegmentReader(segment, passing_over=True)
+                if located.commit.lsn > cursor_lsn
+            )
+        disk.unlink(segment.path)
+    if removals:
+        disk.sync_folder(removals[0].sealed.segment.path.parent)
+    return unread_events

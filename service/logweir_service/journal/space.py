@@ -1,0 +1,90 @@
+"""Room on the disk: some of it is left to others, and some is held for the next checkpoint."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from logweir_service.disk import Disk
+from logweir_service.errors import Refusal
+
+_MIN_FREE_SHARE: Final = 0.05
+_MIN_FREE_BYTES: Final = 1_000_000_000
+_BALLAST_SHARE: Final = 0.01
+_BALLAST_BYTES: Final = 64 << 20
+
+
+class Space:
+    """Refuses events before the disk is full, and keeps a ballast file to be given up for a checkpoint.
+
+    None stands for 5 % of the disk but at most 1 GB left free, and 1 % but at most 64 MiB of ballast.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        disk: Disk,
+        min_free_bytes: int | None = None,
+        ballast_bytes: int | None = None,
+    ) -> None:
+        total = disk.space(folder)[1]
+        self.min_free_bytes = _or_share(min_free_bytes, _MIN_FREE_SHARE * total, _MIN_FREE_BYTES)
+        self._ballast_bytes = _or_share(ballast_bytes, _BALLAST_SHARE * total, _BALLAST_BYTES)
+        self._ballast = folder / "ballast"
+        self._folder = folder
+        self._disk = disk
+
+    @property
+    def free_bytes(self) -> int:
+        """What can still be written."""
+        return self._disk.space(self._folder)[0]
+
+    @property
+    def has_ballast(self) -> bool:
+        """Whether the ballast is there."""
+        return self._ballast.exists()
+
+    def require(self) -> None:
+        """See to it that there is room for events.
+
+        Raises:
+            Refusal: 503, there is less than what has to stay free.
+        """
+        free = self.free_bytes
+        if free < self.min_free_bytes:
+            raise Refusal(
+                503,
+                "disk_full",
+                f"only {free} bytes are free, {self.min_free_bytes} have to stay so; nothing was stored",
+                retry_after_seconds=30,
+            )
+
+    def drop_ballast(self) -> bool:
+        """Give the ballast up; False where there was none."""
+        try:
+            self._disk.unlink(self._ballast)
+        except OSError:
+            return False
+        return True
+
+    def keep_ballast(self) -> None:
+        """Take the ballast up again once there is room for it."""
+        if self._ballast_bytes == 0 or self.has_ballast:
+            return
+        with suppress(OSError):
+            if self.free_bytes < self.min_free_bytes + self._ballast_bytes:
+                return
+            file = self._disk.open(self._ballast, os.O_WRONLY | os.O_CREAT)
+            try:
+                self._disk.allocate(file, 0, self._ballast_bytes)
+            except OSError:
+                self._disk.unlink(self._ballast)
+            finally:
+                self._disk.close(file)
+
+
+def _or_share(given: int | None, share: float, most: int) -> int:
+    return given if given is not None else min(int(share), most)

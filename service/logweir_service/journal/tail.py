@@ -1,0 +1,134 @@
+"""Reading the journal at the start: from a position on, mending what a crash or the disk has left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import NamedTuple
+from uuid import UUID
+
+from logweir_service.errors import UnknownFormat
+
+from .folder import DataFolder
+from .format import MAX_LINE_BYTES, decode_commit
+from .salvage import set_aside
+from .segment import Located, Segment, SegmentReader, segments
+
+
+class Position(NamedTuple):
+    """A place between two commits."""
+
+    last_lsn: int
+    """The commit before it."""
+    segment_first_lsn: int
+    offset: int
+    """Where that commit ends in its segment."""
+
+
+class Tail:
+    """Iterates over the batches behind a position, oldest first; without one over all there are.
+
+    In the last segment a batch that is not whole, with none of another group behind it, is torn: it was never
+    acknowledged and is cut off. Elsewhere it is damage: the segment is set aside. What that leaves out shows
+    as a gap in the numbers of the commits.
+
+    Afterwards `last_lsn` is the newest commit there ever was as far as can be known, and `active` the segment
+    to go on with, or None where a new one is needed.
+    """
+
+    def __init__(self, folder: DataFolder, journal: UUID, position: Position | None) -> None:
+        self.last_lsn = position.last_lsn if position else 0
+        self.torn_tail_bytes = 0
+        self.damaged: list[str] = []
+        """One line for each segment set aside."""
+        self.missing: list[str] = []
+        """One line for each gap behind the position."""
+        self.active: Segment | None = None
+        self._folder = folder
+        self._journal = journal
+        self._position = position
+
+    def __iter__(self) -> Iterator[tuple[Segment, Located]]:
+        known = segments(self._folder.journal)
+        for segment, following in zip_longest(known, known[1:]):
+            if following is None or following.first_lsn > self.last_lsn + 1:
+                if self._position is None or segment.first_lsn > self._position.last_lsn:
+                    self._expect(segment.first_lsn, segment)
+                yield from self._read(segment, is_last=following is None)
+        if known and not self._ends_behind(known[-1]):
+            self.active = known[-1]
+
+    def _expect(self, lsn: int, segment: Segment) -> None:
+        """Note it where the next commit is not the one that follows."""
+        if lsn > self.last_lsn + 1:
+            self.missing.append(f"commits {self.last_lsn + 1} to {lsn - 1} are missing before {segment.path}")
+            self.last_lsn = lsn - 1
+
+    def _read(self, segment: Segment, *, is_last: bool) -> Iterator[tuple[Segment, Located]]:
+        offset = self._start_in(segment)
+        after_lsn = self.last_lsn if offset else segment.first_lsn - 1
+        while True:
+            reader = SegmentReader(segment, offset=offset, after_lsn=after_lsn)
+            for located in reader:
+                after_lsn = located.commit.lsn
+                if after_lsn > self.last_lsn:
+                    self._expect(after_lsn, segment)
+                    self.last_lsn = after_lsn
+                    yield segment, located
+            self._check_owner(reader)
+            if reader.damage is None:
+                return
+            if is_last and self._is_torn(reader, after_lsn):
+                self._cut(segment, reader.end)
+                return
+            self.damaged.append(set_aside(self._folder.disk, segment, self._journal))
+            offset = reader.end
+
+    def _start_in(self, segment: Segment) -> int:
+        """The position's offset, where the segment has a commit or its end there."""
+        at = self._position
+        if at is None or at.segment_first_lsn != segment.first_lsn:
+            return 0
+        with segment.path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == at.offset:
+                return at.offset
+            file.seek(at.offset)
+            commit = decode_commit(file.readline(MAX_LINE_BYTES))
+        return at.offset if commit is not None and commit.lsn == at.last_lsn + 1 else 0
+
+    def _is_torn(self, reader: SegmentReader, last_lsn: int) -> bool:
+        """Whether what stands behind commit `last_lsn` was written by one group that never became durable."""
+        if self._position is not None and last_lsn < self._position.last_lsn:
+            return False
+        further = reader.next_intact()
+        return further is None or further.group_first_lsn <= last_lsn + 1
+
+    def _check_owner(self, reader: SegmentReader) -> None:
+        if reader.journal not in (None, self._journal):
+            raise UnknownFormat(
+                f"{reader.segment.path} belongs to another journal than {self._folder.path / 'format.json'}: "
+                "restore both from one backup"
+            )
+
+    def _cut(self, segment: Segment, end: int) -> None:
+        """Remove a torn batch from the journal's end."""
+        file = self._folder.disk.open(segment.path, os.O_WRONLY)
+        try:
+            self.torn_tail_bytes = os.fstat(file).st_size - end
+            self._folder.disk.truncate(file, end)
+            self._folder.disk.fsync(file)
+        finally:
+            self._folder.disk.close(file)
+
+    def _ends_behind(self, last: Segment) -> bool:
+        """Whether the journal ends before the position: it lost commits that a checkpoint still knows."""
+        at = self._position
+        if at is None or self.last_lsn > at.last_lsn:
+            return False
+        size = last.path.stat().st_size
+        here = last.first_lsn == at.segment_first_lsn
+        if last.first_lsn > at.segment_first_lsn or (here and size >= at.offset):
+            return False
+        self.damaged.append(f"{last.path} ends before commit {at.last_lsn}, which a checkpoint knows")
+        return True

@@ -1,0 +1,10 @@
+"""Joins the stages: one event's way, what is kept of it through a restart, and what is removed."""
+
+from .delivery import MAX_SEQ, Delivery, Receipt
+from .keeper import Keeper
+from .lag import BOUNDS
+from .numbers import Counting, Numbers
+from .pipeline import Pipeline
+from .recovery import Resumed
+
+__all__ = ["BOUNDS", "MAX_SEQ", "Counting", "Delivery", "Keeper", "Numbers", "Pipeline", "Receipt", "Resumed"]

@@ -1,0 +1,151 @@
+"""Keeps what a restart needs, and no more than was asked for: checkpoints, retention, room on the disk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from logweir_service.disk import Disk
+from logweir_service.journal import Checkpoint, Checkpoints, Policy, SealedSegments, Space, decide, remove
+from logweir_service.telemetry import Telemetry
+
+CHECKPOINT_BYTES: Final = 64 << 20
+"""Of the journal, after which a checkpoint is due whatever the clock says: a restart has no more to read."""
+
+_MOST_OF_THE_TIME: Final = 0.02
+"""The share of the loop's time that making checkpoints may take."""
+
+_TELL_SECONDS: Final = 600.0
+"""How often the same trouble is logged."""
+
+_log = logging.getLogger("logweir_service.pipeline")
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Saves and tidies in a thread of its own; all else is asked of one thread, the loop's."""
+
+    checkpoints: Checkpoints
+    sealed: SealedSegments
+    space: Space
+    policy: Policy
+    disk: Disk
+    telemetry: Telemetry
+    cursor_lsn: Callable[[], int]
+    """The newest commit that the slowest cursor has behind it."""
+    checkpoint_seconds: float = 5.0
+    clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+    held_bytes: int = 0
+    """What retention would remove, had every cursor read it."""
+    last_lsn: int = -1
+    """The newest commit in a checkpoint."""
+    last_written: float = 0.0
+    """When that was saved, in seconds since the epoch."""
+    last_bytes: int = 0
+    _unsaved_bytes: int = 0
+    _not_before: float = 0.0
+    _saving: Future[None] | None = None
+    _told: dict[str, float] = field(default_factory=dict)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keeper"))
+
+    def note(self, journal_bytes: int) -> None:
+        """So much was added to the journal."""
+        self._unsaved_bytes += journal_bytes
+
+    def is_due(self, lsn: int) -> bool:
+        """Whether the state at commit `lsn` should be saved now."""
+        if lsn == self.last_lsn or (self._saving is not None and not self._saving.done()):
+            return False
+        return self._unsaved_bytes >= CHECKPOINT_BYTES or self.ticks() >= self._not_before
+
+    def save_soon(self, lsn: int, encode: Callable[[], bytes]) -> None:
+        """Take the state at commit `lsn` now, and save it behind the caller's back; a failure is counted."""
+        started = self.ticks()
+        checkpoint = Checkpoint(lsn, self.clock(), encode())
+        cost = self.ticks() - started
+        self._not_before = started + max(self.checkpoint_seconds, cost / _MOST_OF_THE_TIME)
+        self._unsaved_bytes = 0
+        self._saving = self._thread.submit(self._save_and_tidy, checkpoint)
+
+    def save(self, lsn: int, body: bytes, *, alone: bool = False) -> None:
+        """Save the state at commit `lsn`, and wait until it is.
+
+        Raises:
+            OSError: it is not saved.
+        """
+        self._unsaved_bytes = 0
+        self._not_before = self.ticks() + self.checkpoint_seconds
+        self._thread.submit(self._save, Checkpoint(lsn, self.clock(), body), alone=alone).result()
+
+    def tidy(self) -> None:
+        """Remove what retention lets go, and take up the ballast again where there is room."""
+        missing = self.space.min_free_bytes - self.space.free_bytes
+        sealed = self.sealed()
+        cursor_lsn = self.cursor_lsn()
+        decision = decide(
+            self.policy,
+            sealed,
+            total_bytes=sum(each.size for each in sealed),
+            missing_bytes=max(missing, 0),
+            now=self.clock(),
+            checkpoint_lsn=self.checkpoints.oldest_lsn,
+            cursor_lsn=cursor_lsn,
+        )
+        unread = remove(self.disk, decision.removals, cursor_lsn=cursor_lsn)
+        for removal in decision.removals:
+            self.telemetry.removed_segments.labels(removal.reason).inc()
+        if unread:
+            self.telemetry.lost.labels("retention").inc(unread)
+            self._tell(f"removed {unread} events that promotion had not read: the disk is full")
+        self.held_bytes = decision.held_bytes
+        if decision.held_bytes:
+            self._tell(
+                f"retention waits for promotion, which has not read {decision.held_bytes} bytes that could go"
+            )
+        self.space.keep_ballast()
+
+    def close(self) -> None:
+        """Wait for what is being saved."""
+        self._thread.shutdown()
+
+    def _save_and_tidy(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._save(checkpoint, alone=False)
+        except OSError as fault:
+            self._tell(f"no checkpoint could be written ({fault.strerror}): the next start takes longer")
+        try:
+            self.tidy()
+        except OSError as fault:
+            self._tell(f"old segments cannot be removed: {fault}")
+
+    def _save(self, checkpoint: Checkpoint, *, alone: bool) -> None:
+        started = self.ticks()
+        try:
+            size = self._try(checkpoint, alone=alone)
+        except OSError:
+            self.telemetry.checkpoint_failures.inc()
+            raise
+        self.telemetry.checkpoints.inc()
+        self.telemetry.checkpoint_seconds.observe(self.ticks() - started)
+        self.last_lsn, self.last_written, self.last_bytes = checkpoint.lsn, checkpoint.written, size
+
+    def _try(self, checkpoint: Checkpoint, *, alone: bool) -> int:
+        try:
+            return self.checkpoints.save(checkpoint, alone=alone)
+        except OSError:
+            if not self.space.drop_ballast():
+                raise
+        self._tell("gave up the ballast file for a checkpoint: the disk is full")
+        return self.checkpoints.save(checkpoint, alone=alone)
+
+    def _tell(self, text: str) -> None:
+        """Log trouble, the same not again and again."""
+        what, now = text.split(maxsplit=1)[0], self.ticks()
+        if now - self._told.get(what, -_TELL_SECONDS) >= _TELL_SECONDS:
+            self._told[what] = now
+            _log.warning("%s", text)

@@ -1,0 +1,113 @@
+"""The start: the newest checkpoint, the journal's tail under its rules, then the rules of today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from logweir_service.decode import Decoder
+from logweir_service.derive import Derivation
+from logweir_service.errors import RulesError
+from logweir_service.journal import Checkpoints, EventId, Journal, Located, Recovery
+from logweir_service.rules import RuleSet, load_texts
+
+from .numbers import Counting, Numbers
+from .state import State, decode
+
+RESTORED_GAP: Final = 1_000_000
+"""Numbers of commits passed over where an operator resets the counters after restoring a backup: the lost
+journal may have given them to other events, of which Sentry knows the ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where the service stands after a start."""
+
+    numbers: Numbers
+    journal: Recovery
+    checkpoint_lsn: int | None
+    """The newest commit of the checkpoint that was used; None where all of the journal was read."""
+    losses: dict[str, float]
+    """What had been lost before."""
+    unusable: tuple[str, ...]
+    """One line for each checkpoint that could not be used."""
+    reset: str = ""
+    """Why all counters begin at 0 again; empty where they go on."""
+    rules_changed: bool = False
+
+
+@dataclass(slots=True)
+class Start:
+    """Brings the numbers, the senders' marks and the index to where they stood."""
+
+    journal: Journal
+    checkpoints: Checkpoints
+    decoder: Decoder
+    counting: Counting
+    note: Callable[[int, int, frozenset[str]], None]
+    """Takes the segment, offset and correlation ids of each batch that is read again."""
+    unusable: list[str] = field(default_factory=list)
+
+    def __call__(self, rules: RuleSet, *, reset_counters: bool) -> Resumed:
+        """Recover, and go over to `rules`.
+
+        Raises:
+            UnknownFormat: another version wrote the folder.
+            OSError: what a crash or the disk has left cannot be mended.
+        """
+        self.checkpoints.clean()
+        state, numbers = next(self._usable(), (None, None))
+        before = numbers or self.counting(rules)
+        recovery = self.journal.recover(
+            lambda located, segment: self._replay(before, located, segment),
+            position=state.position if state else None,
+            known=state.senders if state else None,
+        )
+        self.journal.known.marks.unclosed.clear()  # what was forgotten before the restart was told before it
+        self.unusable += self.checkpoints.damaged
+        self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
+        reset = "--reset-counters was given" if reset_counters else ""
+        if recovery.missing and not reset:
+            reset = recovery.missing[0]
+        if reset:
+            self.journal.leave_gap(RESTORED_GAP if reset_counters else 1)
+        return Resumed(
+            numbers=self.counting(rules) if reset else self._switch(before, rules),
+            journal=recovery,
+            checkpoint_lsn=state.position.last_lsn if state else None,
+            losses=state.losses if state else {},
+            unusable=tuple(self.unusable),
+            reset=reset,
+            rules_changed=before.rules.metrics != rules.metrics,
+        )
+
+    def _usable(self) -> Iterator[tuple[State, Numbers]]:
+        for checkpoint in self.checkpoints.newest_first():
+            try:
+                state = decode(checkpoint.body)
+                numbers = self.counting(load_texts(state.rules, pack_labels=state.pack_labels))
+                numbers.derivation.restore(state.numbers)
+            except (ValueError, RulesError) as fault:
+                text = str(fault).splitlines()[0]
+                self.unusable.append(f"the checkpoint at commit {checkpoint.lsn} cannot be used: {text}")
+            else:
+                yield state, numbers
+
+    def _replay(self, numbers: Numbers, located: Located, segment_first_lsn: int) -> Sequence[EventId]:
+        ids: set[str | None] = set()
+        for events in numbers.derive(located.lines, located.commit.received):
+            ids.update(event.correlation_id for event in events)
+        self.note(segment_first_lsn, located.offset, frozenset(each for each in ids if each is not None))
+        if located.commit.position is not None:
+            return ()
+        return [EventId.of(service, text) for service, text in self.decoder.event_ids(located.lines)]
+
+    def _switch(self, before: Numbers, rules: RuleSet) -> Numbers:
+        """The same numbers under the rules of today, as far as these say the same."""
+        if before.rules is rules:
+            return before
+        after = self.counting(rules)
+        derivation: Derivation = after.derivation
+        derivation.adopt(before.derivation)
+        return after
