@@ -224,7 +224,7 @@ class Journal:
     def close(self) -> None:
         """Close the active segment and release the folder."""
         if self._open is not None:
-            self._open.seal()
+            self._open.close()
         self.folder.release()
 
     @property
