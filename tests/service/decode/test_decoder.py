@@ -113,6 +113,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.fault(35, 36, 38, 41)
 @pytest.mark.parametrize(("bad", "code", "field"), BAD_LINES.values(), ids=BAD_LINES)
 def test_bad_event_is_refused_by_index_and_its_neighbours_are_kept(bad, code, field):
     batch = decode(b"\n".join([line(n=1), bad, line(n=2)]))
@@ -143,6 +144,7 @@ GOOD_LINES = {
 }
 
 
+@pytest.mark.fault(35, 36, 38)
 @pytest.mark.parametrize("good", GOOD_LINES.values(), ids=GOOD_LINES)
 def test_odd_but_valid_event_is_stored_byte_for_byte(good):
     batch = decode(line() + b"\n" + good + b"\n")
@@ -176,6 +178,7 @@ def test_one_bad_line_costs_only_its_stretch_the_slow_way(monkeypatch):
     assert decoder.wholes >= 8
 
 
+@pytest.mark.fault(36)
 def test_number_out_of_every_range_reads_as_absent():
     batch = decode(GOOD_LINES["exceeding every range"])
     assert events(batch)[0].duration_seconds is None
@@ -266,6 +269,7 @@ def test_object_over_two_lines_is_refused_where_another_line_holds_two():
     assert batch.lines == b""
 
 
+@pytest.mark.fault(35)
 def test_more_lines_than_a_body_may_hold_are_refused_as_a_whole():
     with pytest.raises(Refusal) as refusal:
         decode(b"\n" * 11, limits=Limits(max_events=10))
@@ -376,6 +380,7 @@ def test_array_elements_become_lines_that_keep_their_bytes():
     assert ARRAYS.lines(b'{"a":\n1}') == b'{"a":1}'
 
 
+@pytest.mark.fault(35)
 def test_array_of_more_elements_than_allowed_is_refused_before_it_costs_memory():
     assert ARRAYS.lines(b"[" + b"1," * 9_999 + b"1]").count(b"\n") == 9_999
     tracemalloc.start()

@@ -193,6 +193,7 @@ WHOLE_REFUSALS = {
 }
 
 
+@pytest.mark.fault(34, 35)
 @pytest.mark.parametrize(("body", "headers", "status", "code"), WHOLE_REFUSALS.values(), ids=WHOLE_REFUSALS)
 def test_body_that_cannot_be_taken_gets_one_clear_error_and_nothing_is_stored(
     tmp_path, body, headers, status, code
@@ -205,6 +206,7 @@ def test_body_that_cannot_be_taken_gets_one_clear_error_and_nothing_is_stored(
     assert len(segment.read_bytes().split(b"\n")) == 4  # header, one commit, its line
 
 
+@pytest.mark.fault(31)
 def test_body_without_a_declared_length_is_limited_too(tmp_path):
     async def chunks():
         for _ in range(6):
@@ -319,6 +321,7 @@ def test_marks_and_conflicts_survive_a_restart(tmp_path):
 TOKENS = {"LOGWEIR_INGEST_TOKENS": "not-a-secret-1=shop+pay-*,not-a-secret-2=*"}
 
 
+@pytest.mark.fault(49)
 @pytest.mark.parametrize(
     ("authorization", "service", "status"),
     [
@@ -338,6 +341,7 @@ def test_token_speaks_only_for_its_services(tmp_path, authorization, service, st
     assert answer.status_code == status
 
 
+@pytest.mark.fault(49)
 def test_token_in_the_query_is_not_looked_at(tmp_path):
     async def run():
         async with client(tmp_path, **TOKENS) as http_client:
@@ -364,6 +368,7 @@ def test_reading_needs_a_read_token_and_an_ingest_token_is_none(tmp_path):
     assert answers["not-a-secret-3", "/metrics"] == 200
 
 
+@pytest.mark.fault(35)
 def test_hostile_events_of_many_kinds_are_rejected_alone(tmp_path):
     deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     many = b"{" + b",".join(b'"k%d":1' % n for n in range(20_000)) + b"}"

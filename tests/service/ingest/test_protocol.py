@@ -57,6 +57,7 @@ def talk(port, *parts):
     return answer
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(
     "parts",
     [
@@ -74,6 +75,7 @@ def test_slow_request_is_ended_with_408(port, parts):
     assert b'"error":"too_slow"' in answer
 
 
+@pytest.mark.fault(30)
 def test_head_that_drips_on_is_ended_though_it_never_pauses(port):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
@@ -88,6 +90,7 @@ def test_head_that_drips_on_is_ended_though_it_never_pauses(port):
     assert answer.startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize(
     ("head", "code"),
     [
@@ -108,11 +111,13 @@ def test_swollen_head_is_refused_with_431(port, head, code):
     assert code in answer
 
 
+@pytest.mark.fault(33)
 def test_overlong_request_line_is_refused_with_431(port):
     answer = talk(port, b"GET /" + b"y" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 431")
 
 
+@pytest.mark.fault(33)
 def test_request_without_host_is_refused(port):
     assert talk(port, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
 
@@ -125,6 +130,7 @@ def test_large_body_and_a_second_request_on_the_connection_are_served(port):
     assert b"x-size: 1000000" in answer
 
 
+@pytest.mark.fault(30)
 def test_others_are_served_while_many_connections_are_idle(port):
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
     try:
