@@ -25,7 +25,7 @@ from .decode import Decoder
 from .derive import Derivation
 from .disk import Disk
 from .errors import ConfigurationError, Refusal
-from .expose import Readable, reading_routes, refuse_alike
+from .expose import Readable, reading_routes, refuse_alike, status_route
 from .find import ActiveIndex, Stories
 from .ingest import GuardedProtocol, IngestDoor
 from .journal import Checkpoints, DataFolder, Journal, Policy, SealedSegments, Space, refuse_network, verify
@@ -35,6 +35,7 @@ from .promote import Cursor, Defaults, Selection, Sender, Worker
 from .rules import RuleSet, load
 from .scrub import Scrubber
 from .settings import Settings
+from .status import encode_status, status_of_service
 from .telemetry import Telemetry
 from .watch import watch
 
@@ -174,9 +175,18 @@ def http(service: Service) -> FastAPI:
         limits=pipeline.limits,
         metrics_enabled=settings.metrics_enabled,
     )
-    app.include_router(reading_routes(readable, read_tokens(settings.read_tokens)))
+    readers = read_tokens(settings.read_tokens)
+    app.include_router(reading_routes(readable, readers))
+    app.include_router(status_route(partial(_status, service), readers))
     refuse_alike(app)
     return app
+
+
+async def _status(service: Service) -> bytes:
+    told = await status_of_service(
+        service.pipeline, service.promotion, sentry=service.sentry, why_not_ready=service.why_not_ready()
+    )
+    return encode_status(told)
 
 
 @asynccontextmanager

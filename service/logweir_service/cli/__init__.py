@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from logweir_service.errors import OperatorError
 
-from . import check, dead, grep, promote, serve
+from . import check, dead, grep, promote, serve, status
 from .outcome import FAILED, USAGE
 
 __all__ = ["main", "parser"]
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     root = _Parser(prog="logweir", description="Log events in; metrics, Sentry issues and stories out.")
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (serve, grep, check, dead, promote):
+    for command in (serve, status, grep, check, dead, promote):
         command.add_to(commands)
     return root
 

@@ -2,7 +2,7 @@
 
 from .letter import Letter, NewLetter, encode_letter
 from .mend import Repairs, Unsendable, sendable
-from .reader import find_letter, letter_files, letters
+from .reader import find_letter, letter_files, letters, tally
 from .retried import Retried
 from .store import DeadLetters
 
@@ -18,4 +18,5 @@ __all__ = [
     "letter_files",
     "letters",
     "sendable",
+    "tally",
 ]

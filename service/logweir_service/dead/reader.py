@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .letter import Letter, decode_letter
+from .retried import Retried
+
+_CHUNK_BYTES = 1 << 20
 
 
 class LetterFile(NamedTuple):
@@ -31,6 +34,31 @@ def letters(folder: Path) -> Iterator[Letter]:
     """Every letter, oldest first, read as it is asked for; what is torn or damaged is passed over."""
     for file in letter_files(folder):
         yield from _read(file)
+
+
+class Tally(NamedTuple):
+    """How many letters a folder holds."""
+
+    kept: int
+    retried: int
+    """Of these, accepted by a retry since."""
+    bytes: int
+
+
+def tally(folder: Path) -> Tally:
+    """Count them, by lines."""
+    files = letter_files(folder)
+    kept = size = 0
+    for file in files:
+        try:
+            with file.path.open("rb", buffering=0) as lines:
+                while chunk := lines.read(_CHUNK_BYTES):
+                    kept += chunk.count(b"\n")
+                    size += len(chunk)
+        except FileNotFoundError:
+            continue  # made room for new letters meanwhile
+    retried = sum(each >= files[0].first_id for each in Retried(folder).ids()) if files else 0
+    return Tally(kept, retried, size)
 
 
 def find_letter(folder: Path, letter_id: int) -> Letter | None:

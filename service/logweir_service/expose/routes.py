@@ -17,6 +17,8 @@ from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
 from logweir_service.limits import Limits
 
+from .reader import require_reader
+
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,9 +47,7 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
     """The routes that show `readable` to bearers of one of `tokens`."""
 
     def reader(authorization: Annotated[str | None, Header()] = None) -> None:
-        if tokens.grant(authorization) is None:
-            message = "send Authorization: Bearer TOKEN with one of LOGWEIR_READ_TOKENS"
-            raise Refusal(401, "unauthorized", message)
+        require_reader(tokens, authorization)
         if readable.starting():
             message = "the journal is being read; try again soon"
             raise Refusal(503, "starting", message, retry_after_seconds=1)

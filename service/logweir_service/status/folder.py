@@ -1,0 +1,145 @@
+"""A status as a data folder tells it, beside a running service or of a dead one; takes no lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from logweir_service.dead import tally
+from logweir_service.disk import Disk
+from logweir_service.event import rfc3339
+from logweir_service.journal import Checkpoint, Checkpoints, DataFolder, Position
+from logweir_service.journal.segment import Segment, SegmentReader, segments
+from logweir_service.promote.cursor import START, Cursor
+from logweir_service.telemetry import LOSSES
+
+from .model import (
+    CheckpointStatus,
+    DiskStatus,
+    JournalStatus,
+    LettersStatus,
+    PromotionStatus,
+    Status,
+    StreamsStatus,
+)
+from .owner import owner
+
+
+class _Senders(msgspec.Struct):
+    open: dict[str, msgspec.Raw] = {}
+    closed: dict[str, msgspec.Raw] = {}
+
+
+class _State(msgspec.Struct):
+    """What is told of a checkpoint's body; the rest is skipped."""
+
+    position: Position
+    senders: _Senders
+    losses: dict[str, float] = {}
+
+
+_state = msgspec.json.Decoder(_State)
+
+
+def status_of_folder(
+    folder: DataFolder,
+    *,
+    last_lsn: int | None = None,
+    disk: Disk | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Status:
+    """Read it; whoever knows the newest commit saves the reading of the last segment.
+
+    Raises:
+        ConfigurationError: no service has ever used the folder.
+        UnknownFormat: a newer version wrote it.
+        OSError: it cannot be read.
+    """
+    identifier = folder.identify()
+    known = _present(segments(folder.journal))
+    sizes = {segment.first_lsn: size for segment, size in known}
+    last = last_lsn if last_lsn is not None else _last_lsn([segment for segment, _ in known])
+    found = _newest(Checkpoints(folder.checkpoints, journal=identifier))
+    pid = owner(folder.path / "LOCK")
+    letters = tally(folder.dead)
+    free_bytes, total_bytes = (disk or Disk()).space(folder.path)
+    at = Cursor(folder.checkpoints / "promote.cursor", journal=identifier).load() or START
+    return Status(
+        state="stopped" if pid is None else "running",
+        pid=pid,
+        journal=JournalStatus(
+            last_lsn=last,
+            segments=len(known),
+            bytes=sum(sizes.values()),
+            oldest=_oldest([segment for segment, _ in known]),
+        ),
+        checkpoint=_told(*found, sizes=sizes, now=clock()) if found else None,
+        promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(last + 1 - at.lsn, 0)),
+        disk=DiskStatus(
+            free_bytes=free_bytes, total_bytes=total_bytes, ballast=(folder.path / "ballast").exists()
+        ),
+        streams=StreamsStatus(open=len(found[1].senders.open), closed=len(found[1].senders.closed))
+        if found
+        else None,
+        letters=LettersStatus(kept=letters.kept, retried=letters.retried, bytes=letters.bytes),
+        losses=with_zeros(found[1].losses) if found else {},
+    )
+
+
+def with_zeros(losses: Mapping[str, float]) -> dict[str, float]:
+    """Losses with 0 for each counter of which there are none."""
+    counted = {name.partition("{")[0] for name in losses}
+    return {**losses, **{name: 0.0 for name in sorted(LOSSES) if name not in counted}}
+
+
+def _present(found: list[Segment]) -> list[tuple[Segment, int]]:
+    """Segments and their sizes; one that retention removes at this moment is left out."""
+    present = []
+    for segment in found:
+        try:
+            present.append((segment, segment.path.stat().st_size))
+        except FileNotFoundError:
+            continue
+    return present
+
+
+def _newest(checkpoints: Checkpoints) -> tuple[Checkpoint, _State] | None:
+    """The newest checkpoint that can be read."""
+    for checkpoint in checkpoints.newest_first():
+        try:
+            return checkpoint, _state.decode(checkpoint.body)
+        except ValueError:
+            continue
+    return None
+
+
+def _told(checkpoint: Checkpoint, state: _State, *, sizes: dict[int, int], now: float) -> CheckpointStatus:
+    at = state.position
+    behind = sum(size for first_lsn, size in sizes.items() if first_lsn > at.segment_first_lsn)
+    behind += max(sizes.get(at.segment_first_lsn, 0) - at.offset, 0)
+    return CheckpointStatus(
+        lsn=checkpoint.lsn,
+        age_seconds=max(now - checkpoint.written, 0.0),
+        bytes=len(checkpoint.body),
+        behind_bytes=behind,
+    )
+
+
+def _last_lsn(found: list[Segment]) -> int:
+    """The newest whole commit."""
+    if not found:
+        return 0
+    last = found[-1].first_lsn - 1
+    for located in SegmentReader(found[-1]):
+        last = located.commit.lsn
+    return last
+
+
+def _oldest(found: list[Segment]) -> str | None:
+    """When the oldest commit was received."""
+    for segment in found[:1]:
+        for located in SegmentReader(segment):
+            return rfc3339(located.commit.received)
+    return None

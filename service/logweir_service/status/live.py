@@ -1,0 +1,51 @@
+"""A status as the running process knows it, added to what its folder tells."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib.metadata import version
+from typing import Literal
+
+from logweir_service.pipeline import Pipeline
+from logweir_service.promote import Worker
+
+from .folder import status_of_folder, with_zeros
+from .model import PromotionStatus, State, Status, StreamsStatus
+
+
+async def status_of_service(
+    pipeline: Pipeline,
+    promotion: Worker,
+    *,
+    sentry: Literal["on", "off", "unusable"],
+    why_not_ready: str | None,
+) -> Status:
+    """What is so now: files are read in another thread, and what the process counts is asked on the loop.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    is_starting = pipeline.resumed is None
+    folder = pipeline.journal.folder
+    last_lsn = None if is_starting else pipeline.journal.last_lsn
+    told = await asyncio.to_thread(status_of_folder, folder, last_lsn=last_lsn, disk=folder.disk)
+    state: State = "ready" if why_not_ready is None else "starting" if is_starting else "not_ready"
+    told.state, told.why = state, why_not_ready or ""
+    told.version, told.pid = version("logweir"), os.getpid()
+    told.disk.min_free_bytes = pipeline.keeper.space.min_free_bytes
+    if is_starting:
+        return told
+    marks = pipeline.journal.known.marks
+    told.streams = StreamsStatus(open=len(marks.open), closed=len(marks.closed))
+    told.losses = with_zeros(pipeline.losses())
+    report = promotion.report()
+    told.promotion = PromotionStatus(
+        lsn=report.position.lsn,
+        behind_commits=max(told.journal.last_lsn + 1 - report.position.lsn, 0),
+        sentry=sentry,
+        waiting=report.waiting,
+        oldest_age_seconds=report.oldest_age_seconds,
+        trouble=report.trouble,
+    )
+    return told

@@ -1,0 +1,106 @@
+"""Where a service stands: the same told by the running process and read from its folder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal["ready", "starting", "not_ready", "running", "stopped"]
+"""A folder tells no more than `running` and `stopped`: whether a process owns it."""
+
+
+class JournalStatus(msgspec.Struct, kw_only=True):
+    """How far the journal goes, and what it takes."""
+
+    last_lsn: int
+    """The newest commit."""
+    segments: int
+    bytes: int
+    oldest: str | None
+    """When the oldest commit that is kept was received: RFC 3339, UTC."""
+
+
+class CheckpointStatus(msgspec.Struct, kw_only=True):
+    """The newest checkpoint: what a restart begins with."""
+
+    lsn: int
+    age_seconds: float
+    bytes: int
+    behind_bytes: int
+    """Of the journal, that a restart would have to read on."""
+
+
+class PromotionStatus(msgspec.Struct, kw_only=True):
+    """How far promotion has come; what only the process knows is None in the folder's words."""
+
+    lsn: int
+    """The commit to look at next."""
+    behind_commits: int
+    sentry: Literal["on", "off", "unusable"] | None = None
+    waiting: int | None = None
+    oldest_age_seconds: float | None = None
+    trouble: str | None = None
+
+
+class DiskStatus(msgspec.Struct, kw_only=True):
+    """The room where the data folder lies."""
+
+    free_bytes: int
+    total_bytes: int
+    min_free_bytes: int | None = None
+    """Below it events are refused; None where that is not known."""
+    ballast: bool
+    """Whether room for the next checkpoint is held."""
+
+
+class StreamsStatus(msgspec.Struct, kw_only=True):
+    """Senders that are remembered."""
+
+    open: int
+    closed: int
+
+
+class LettersStatus(msgspec.Struct, kw_only=True):
+    """Refused events that are kept."""
+
+    kept: int
+    retried: int
+    """Of these, accepted by a retry since."""
+    bytes: int
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """All of it."""
+
+    state: State
+    why: str = ""
+    """Why no events are taken, where that is known."""
+    version: str | None = None
+    pid: int | None = None
+    journal: JournalStatus
+    checkpoint: CheckpointStatus | None = None
+    promotion: PromotionStatus
+    disk: DiskStatus
+    streams: StreamsStatus | None = None
+    letters: LettersStatus
+    losses: dict[str, float] = {}
+    """Every counter of losses, by name and labels, since the journal began; from a folder as of its
+    checkpoint."""
+
+
+_decoder = msgspec.json.Decoder(Status)
+
+
+def encode_status(status: Status) -> bytes:
+    """As JSON, on one line."""
+    return msgspec.json.encode(status) + b"\n"
+
+
+def decode_status(text: bytes) -> Status:
+    """What a service has answered.
+
+    Raises:
+        ValueError: it is no status.
+    """
+    return _decoder.decode(text)
