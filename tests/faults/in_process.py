@@ -1,0 +1,77 @@
+"""A whole service in the test's own process, without HTTP, small enough to be started a hundred times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from logweir_service import app
+from logweir_service.disk import Disk
+from logweir_service.journal import Journal
+from logweir_service.pipeline import Pipeline
+from logweir_service.settings import Settings
+
+from .stored import Stored, StoredEvents
+
+RULES = """version: 1
+metrics:
+  - name: own_requests_total
+    type: counter
+    help: Requests.
+    event: http.request
+    labels: {service: service}
+"""
+
+
+def settings(folder: Path) -> Settings:
+    """With rules that compile at once, and a checkpoint after every group."""
+    rules = folder / "own.yaml"
+    if not rules.exists():
+        rules.write_text(RULES)
+    values = {"LOGWEIR_DATA": folder / "data", "LOGWEIR_RULES": str(rules)}
+    few = {"LOGWEIR_CHECKPOINT_SECONDS": 0.000_001, "LOGWEIR_BALLAST_BYTES": 4096}
+    return Settings(**values | few | {"LOGWEIR_MIN_FREE_BYTES": 0})
+
+
+@asynccontextmanager
+async def in_process(folder: Path, disk: Disk, *, max_segment_bytes: int = 1500) -> AsyncIterator[Pipeline]:
+    """Recover, serve for as long as the context lasts, and stop in good order."""
+    with patch.object(app, "Journal", partial(Journal, max_segment_bytes=max_segment_bytes)):
+        service = app.compose(settings(folder), disk=disk)
+    async with app.running(service):
+        yield service.pipeline
+
+
+def requests_counted(pipeline: Pipeline) -> int:
+    """What the one metric says."""
+    for line in pipeline.expose(openmetrics=False).decode().splitlines():
+        if line.startswith("own_requests_total{"):
+            return int(float(line.rpartition(" ")[2]))
+    return 0
+
+
+def stored(folder: Path) -> Stored:
+    """What the journal's files hold."""
+    sealed, moving = StoredEvents(folder / "data" / "journal").read()
+    sealed.add(moving)
+    return sealed
+
+
+def event(key: str, **fields: object) -> bytes:
+    """A line that the metric counts."""
+    members = {
+        "event": "http.request",
+        "service": key.partition(".")[0],
+        "level": "info",
+        "timestamp": "2026-09-21T14:13:20.000000Z",
+        "correlation_id": key,
+        "http_request_method": "GET",
+        "http_route": "/",
+        "http_response_status_code": 200,
+        "duration_seconds": 0.25,
+    }
+    return json.dumps(members | fields).encode() + b"\n"
