@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from logweir_service import app
@@ -32,8 +33,8 @@ def settings(folder: Path) -> Settings:
     rules = folder / "own.yaml"
     if not rules.exists():
         rules.write_text(RULES)
-    values = {"LOGWEIR_DATA": folder / "data", "LOGWEIR_RULES": str(rules)}
-    few = {"LOGWEIR_CHECKPOINT_SECONDS": 0.000_001, "LOGWEIR_BALLAST_BYTES": 4096}
+    values: dict[str, Any] = {"LOGWEIR_DATA": folder / "data", "LOGWEIR_RULES": str(rules)}
+    few: dict[str, Any] = {"LOGWEIR_CHECKPOINT_SECONDS": 0.000_001, "LOGWEIR_BALLAST_BYTES": 4096}
     return Settings(**values | few | {"LOGWEIR_MIN_FREE_BYTES": 0})
 
 

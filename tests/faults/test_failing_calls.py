@@ -83,7 +83,8 @@ async def hold(folder, acknowledged):
 
 def sweep(folder, fault):
     """Let call 1, 2, 3, ... fail, each in a new folder, until the bodies are through before it comes."""
-    number, failed = 1, set()
+    number = 1
+    failed = set[str]()
     while True:
         here = folder / str(number)
         here.mkdir()

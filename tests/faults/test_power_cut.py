@@ -1,6 +1,7 @@
 """The journal after a power cut, in one process: no service is started, so that every byte can be tried."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -98,6 +99,12 @@ def short(tmp_path):
     return Tail(tmp_path / "data", [b'{"new":%d}\n' % n * (n + 1) for n in range(3)])
 
 
+@pytest.fixture
+def long(tmp_path):
+    dice = random.Random(4)
+    return Tail(tmp_path / "data", [b'{"new":"%s"}\n' % dice.randbytes(2800).hex().encode() for _ in range(3)])
+
+
 @pytest.mark.fault(3)
 def test_tail_cut_at_every_byte_keeps_whole_batches_and_loses_nothing_durable(short):
     survivors = [short.becomes(short.tail[:size]) for size in range(len(short.tail) + 1)]
@@ -114,6 +121,20 @@ def test_tail_replaced_from_every_byte_on_keeps_whole_batches_and_loses_nothing_
         rest = dice.randbytes(size) if left == "garbage" else bytes(size)
         more = bytes(dice.randrange(5000)) if left == "zeros and more of them" else b""
         short.becomes(short.tail[:kept] + rest + more)
+
+
+@pytest.mark.fault(4)
+@pytest.mark.parametrize("size", [512, 4096])
+def test_tail_that_lost_sectors_keeps_the_batches_before_them_and_is_not_taken_for_damage(long, size):
+    first = size - long.durable_bytes % size
+    sectors = [*pairwise([0, *range(first, len(long.tail), size), len(long.tail)])]
+    dice = random.Random(size)
+    some = [dice.sample(sectors, dice.randint(2, len(sectors))) for _ in range(100)]
+    for lost in (*([each] for each in sectors), *some):
+        tail = bytearray(long.tail)
+        for start, end in lost:
+            tail[start:end] = bytes(end - start)
+        long.becomes(bytes(tail))
 
 
 @pytest.mark.fault(2, 54)
