@@ -102,7 +102,9 @@ def short(tmp_path):
 @pytest.fixture
 def long(tmp_path):
     dice = random.Random(4)
-    return Tail(tmp_path / "data", [b'{"new":"%s"}\n' % dice.randbytes(2800).hex().encode() for _ in range(3)])
+    return Tail(
+        tmp_path / "data", [b'{"new":"%s"}\n' % dice.randbytes(2800).hex().encode() for _ in range(3)]
+    )
 
 
 @pytest.mark.fault(3)
