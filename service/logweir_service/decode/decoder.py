@@ -41,7 +41,7 @@ one a comma would be missing, and in a string it would be escaped."""
 _ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 """An escape for one of the characters that names and ids are made of."""
 
-_LINES_AT_ONCE = 100
+_LINES_AT_ONCE = 10
 """Lines that are judged one by one between two pauses."""
 
 _EVENT_ID_KEY = b'"event_id"'
@@ -98,7 +98,7 @@ class Decoder:
         for stretch in stretches(body):
             events = self._canonical(stretch, terms)
             if events is not None:
-                stored = self._scrubber.lines(stretch, scrubbed=scrubbed)
+                stored = yield from self._scrubber.lines(stretch, scrubbed=scrubbed)
                 event_ids = () if numbered else self._event_ids(stretch)
                 gathered.take_all(stored, events, event_ids, as_it_came=stored is stretch)
             else:

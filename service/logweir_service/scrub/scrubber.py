@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import lru_cache
 
 import msgspec
@@ -37,8 +37,8 @@ class Scrubber:
         self._masks_cards = "card" in patterns
         self._is_secret = lru_cache(maxsize=4096)(self._judge_key)
 
-    def lines(self, lines: bytes, *, scrubbed: bool) -> bytes:
-        """NDJSON of events without their secrets; `lines` itself where it holds none.
+    def lines(self, lines: bytes, *, scrubbed: bool) -> Generator[None, None, bytes]:
+        """NDJSON of events without their secrets, `lines` itself where it has none; pauses after each walk.
 
         Where its sender has `scrubbed` it, only what rules add is looked for: the keys that are checked all
         the same are `EXACT_MEMBERS`, which whoever decodes the lines has found already.
@@ -46,11 +46,14 @@ class Scrubber:
         needles = self._of_rules if scrubbed else self._needles
         if not any_found(needles, lines):
             return lines
-        old = lines.split(b"\n")[:-1]
-        new = [self._walked(line) if any_found(needles, line) else line for line in old]
-        if all(after is before for before, after in zip(old, new, strict=True)):
-            return lines
-        return b"".join(line + b"\n" for line in new)
+        new = lines.split(b"\n")
+        is_same = True
+        for place, line in enumerate(new):
+            if line and any_found(needles, line):
+                new[place] = self._walked(line)
+                is_same = is_same and new[place] is line
+                yield
+        return lines if is_same else b"\n".join(new)
 
     def line(self, line: bytes, *, scrubbed: bool = False) -> bytes:
         """One event without its secrets; `line` itself where it holds none."""

@@ -86,8 +86,13 @@ LINE = b'{"event":"a.b","service":"shop","level":"info","timestamp":"2026-09-21T
 
 @pytest.mark.parametrize(
     ("body", "least"),
-    [(LINE * 5_000, 5), (LINE.replace(b"{", b'{"_x":1,') * 5_000, 50), (b"{}\n" * 5_000, 50)],
-    ids=["canonical", "normalised", "rejected"],
+    [
+        (LINE * 5_000, 5),
+        (LINE.replace(b"{", b'{"_x":1,') * 5_000, 400),
+        (b"{}\n" * 5_000, 400),
+        (LINE.replace(b"{", b'{"password":1,') * 5_000, 5_000),
+    ],
+    ids=["canonical", "normalised", "rejected", "of secrets"],
 )
 def test_decoding_pauses_between_bounded_pieces(body, least):
     steps = Decoder(Limits(), Scrubber()).steps(body, received=1_790_000_000.0, numbered=True)
