@@ -66,7 +66,7 @@ class Figures:
 class KillLoop:
     """One run on a folder of its own."""
 
-    def __init__(self, folder: Path, *, seed: int, events_without_stream: bool = True) -> None:
+    def __init__(self, folder: Path, *, seed: int) -> None:
         self.figures = Figures(seed)
         self.data = folder / "data"
         self._ledger = folder / "ledger"
@@ -80,7 +80,7 @@ class KillLoop:
         self._nursery = Nursery(folder / "service.log")
         self._senders: list[Sender] = [
             *(self._sender(StreamSender, f"s{n}") for n in range(_STREAM_SENDERS)),
-            *(self._sender(IdSender, f"e{n}") for n in range(_ID_SENDERS if events_without_stream else 0)),
+            *(self._sender(IdSender, f"e{n}") for n in range(_ID_SENDERS)),
         ]
 
     def run(self, seconds: float) -> Figures:
@@ -229,11 +229,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
-    parser.add_argument("--streams-only", action="store_true", help="no senders that know event_id alone")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-loop-"))
-    loop = KillLoop(folder, seed=options.seed, events_without_stream=not options.streams_only)
-    figures = loop.run(options.seconds)
+    figures = KillLoop(folder, seed=options.seed).run(options.seconds)
     sys.stdout.write(figures.line() + "\n")
     if not figures.faults:
         shutil.rmtree(folder)

@@ -30,7 +30,7 @@ class Oracle:
         """A 200 came back for these."""
         with self._lock:
             self.batches += 1
-            fresh = [key for key in keys if key not in self._acknowledged]
+            fresh = {*keys} - self._acknowledged
             self._acknowledged.update(fresh)
             self._in_doubt.difference_update(fresh)
             self._by_service.update(service_of(key) for key in fresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from .oracle import Oracle
 
 _NOT_HELD = ("logweir_", "alternating_")
 """The service's own begin at 0 with the process; the other is redefined by edits of its rule."""
+
+_SOUND = re.compile(r"^logweir_journal_damaged_segments_total 0", re.MULTILINE)
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -51,6 +54,8 @@ class Scraper(threading.Thread):
             self.scrapes += 1
             if self.scrapes % 50 == 1:
                 self._parse(text, openmetrics=openmetrics)
+            if not _SOUND.search(text):
+                self._oracle.blame(f"scrape {self.scrapes}: what a power cut left is taken for damage")
             series = _derived(text)
             self._hold(series)
             self._compare(series, promised)

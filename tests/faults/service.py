@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from logweir_service import app
 from logweir_service.cli import main as command
@@ -21,6 +21,13 @@ from logweir_service.journal import Journal
 
 from .ledger import Ledger
 from .watched_disk import Trouble, WatchedDisk
+
+SMALL: Final = {
+    "LOGWEIR_CHECKPOINT_SECONDS": "0.15",
+    "LOGWEIR_BALLAST_BYTES": "65536",
+    "LOGWEIR_MIN_FREE_BYTES": "0",
+}
+"""Much happens in little time and on little disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Order:
     rules: str = "packs"
     max_segment_bytes: int = 256 << 10
     """Small, so that segments are sealed many times in a minute."""
+    settings: dict[str, str] = field(default_factory=lambda: dict(SMALL))
+    """Environment variables."""
     trouble: Trouble = field(default_factory=Trouble)
 
     def encode(self) -> str:
@@ -48,6 +57,7 @@ class Order:
 
 def run(order: Order) -> None:
     """Serve until a signal; the process ends with the command's own exit code."""
+    os.environ.update(order.settings)
     disk = WatchedDisk(Ledger(Path(order.ledger)), order.trouble)
     journal = partial(Journal, max_segment_bytes=order.max_segment_bytes)
     vars(app).update(serve=partial(app.serve, disk=disk), Journal=journal)
