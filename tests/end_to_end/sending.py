@@ -41,7 +41,7 @@ class Sender:
 
     live: LiveService
     service: str
-    count: int = 20
+    per_body: int = 20
     """Events of a body."""
     padding: str = ""
     """Makes every event larger."""
@@ -51,6 +51,7 @@ class Sender:
     """How many of them the service had when they came again."""
     unanswered: int = 0
     """Bodies that went without an answer."""
+    gives_up: bool = False
     refused: list[urllib3.BaseHTTPResponse] = field(default_factory=list)
     stream: str = field(default_factory=lambda: str(uuid4()))
 
@@ -64,7 +65,7 @@ class Sender:
     def send(self) -> bool:
         """Try the next body once; whether it was acknowledged."""
         try:
-            answer = self.post(self.acknowledged + 1, self.count)
+            answer = self.post(self.acknowledged + 1, self.per_body)
         except urllib3.exceptions.HTTPError:
             self.unanswered += 1
             return False
@@ -73,8 +74,8 @@ class Sender:
             self.refused.append(answer)
             return False
         receipt = answer.json()
-        assert receipt["accepted"] + receipt["duplicate"] == self.count, receipt
-        self.acknowledged += self.count
+        assert receipt["accepted"] + receipt["duplicate"] == self.per_body, receipt
+        self.acknowledged += self.per_body
         self.duplicate += receipt["duplicate"]
         return True
 
@@ -82,7 +83,7 @@ class Sender:
         """Send until told to stop, and then until the last body is acknowledged too."""
         while not stopping.is_set():
             deadline = time.monotonic() + 60
-            while not self.send():
+            while not self.send() and not self.gives_up:
                 assert time.monotonic() < deadline, "the last body is never acknowledged"
                 time.sleep(0.02)
 
@@ -97,6 +98,10 @@ def sending(live: LiveService, count: int, **options: object) -> Iterator[list[S
         thread.start()
     try:
         yield senders
+    except BaseException:
+        for sender in senders:
+            sender.gives_up = True
+        raise
     finally:
         stopping.set()
         for thread in threads:
@@ -139,8 +144,8 @@ def stored(data: Path) -> dict[str, list[int]]:
     for segment in sorted((data / "journal").glob("*.ndjson")):
         for line in segment.read_bytes().splitlines():
             event = json.loads(line)
-            if service := event.get("service"):
-                found.setdefault(service, []).append(int(event["correlation_id"].rpartition("-")[2]))
+            if event.get("event") == "http.request":
+                found.setdefault(event["service"], []).append(int(event["correlation_id"].rpartition("-")[2]))
     return {service: sorted(numbers) for service, numbers in found.items()}
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 
@@ -23,7 +22,7 @@ def refused(data, *, code, under=()):
     with pytest.raises(RuntimeError, match="did not start"):
         service.start()
     assert service.process.returncode == code
-    (line,) = service.log
+    (line,) = (line for line in service.log if " INFO " not in line)
     return line
 
 
@@ -125,14 +124,13 @@ def test_lock_of_a_killed_service_does_not_hinder_the_next(tmp_path):
         ("format.json", rb'"format":\d+', b'"format":99'),
         ("format.json", rb"^.*", b"{"),
         ("journal/*.ndjson", rb'"format":\d+', b'"format":99'),
+        ("checkpoints/*.checkpoint", rb'"format":\d+', b'"format":99'),
     ],
-    ids=["folder", "unreadable", "segment"],
+    ids=["folder", "unreadable", "segment", "checkpoint"],
 )
 def test_folder_of_another_version_is_refused_and_nothing_in_it_is_changed(tmp_path, name, old, new):
     data = used_folder(tmp_path / "data")
-    shutil.rmtree(data / "checkpoints")
-    (data / "checkpoints").mkdir()
-    (path,) = data.glob(name)
+    path = sorted(data.glob(name))[-1]
     changed, count = re.subn(old, new, path.read_bytes(), count=1)
     assert count == 1
     path.write_bytes(changed)

@@ -1,0 +1,93 @@
+"""The service is stopped, paused and killed while senders wait: what was acknowledged stays, once."""
+
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import urllib3
+
+from tests.end_to_end.live import LiveService
+from tests.end_to_end.sending import must_hold, sending, wait_for
+
+FIFTY = 50
+
+
+def all_beyond(senders, last):
+    wait_for(lambda: all(sender.acknowledged > last for sender in senders))
+
+
+@pytest.mark.fault(28)
+def test_paused_service_is_heard_of_by_timeouts_and_what_comes_again_counts_once(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        live.http = urllib3.PoolManager(retries=False, timeout=0.5, maxsize=32)
+        with sending(live, 4) as senders:
+            all_beyond(senders, 100)
+            live.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: all(sender.unanswered for sender in senders))
+            assert not live.is_ready()
+            live.process.send_signal(signal.SIGCONT)
+            wait_for(live.is_ready)
+            all_beyond(senders, max(sender.acknowledged for sender in senders) + 100)
+        assert sum(sender.duplicate for sender in senders) > 0
+        must_hold(live, *senders)
+        assert live.stop() == 0
+
+
+@pytest.mark.fault(29)
+def test_service_told_to_stop_under_load_drains_and_exits_0(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        with sending(live, 8) as senders:
+            all_beyond(senders, 100)
+            started = time.monotonic()
+            assert live.stop() == 0
+            assert time.monotonic() - started < 20
+            assert "all that was acknowledged is on disk" in live.log[-1]
+            live.start()
+            all_beyond(senders, max(sender.acknowledged for sender in senders))
+        must_hold(live, *senders)
+
+
+@pytest.mark.fault(29)
+def test_service_told_to_stop_twice_waits_for_nobody_and_loses_nothing(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        with sending(live, 4) as senders:
+            all_beyond(senders, 100)
+            with reader_that_stalls(live):
+                live.process.send_signal(signal.SIGTERM)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    live.process.wait(1)
+                live.process.send_signal(signal.SIGTERM)
+                assert live.process.wait(5) == 0
+            live.start()
+        must_hold(live, *senders)
+
+
+def reader_that_stalls(live):
+    """A connection that has asked for more than the kernel takes, and reads none of it."""
+    line = b'{"event":"told","service":"x","level":"info","correlation_id":"long-1","message":"%s"}\n'
+    for _ in range(10):
+        assert live.post(line % (b"x" * 200_000) * 20).json()["accepted"] == 20
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", int(live.url.rpartition(":")[2])))
+    client.sendall(b"GET /v1/events?correlation_id=long-1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.recv(100).startswith(b"HTTP/1.1 200")
+    return client
+
+
+@pytest.mark.fault(54)
+def test_fifty_senders_whose_service_dies_send_again_and_nothing_is_lost_or_doubled(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        with sending(live, FIFTY, per_body=5) as senders:
+            for _ in range(2):
+                goal = min(sender.acknowledged for sender in senders) + 10
+                all_beyond(senders, goal)
+                live.process.send_signal(signal.SIGSTOP)  # so that all of them wait for an answer
+                time.sleep(0.3)
+                live.stop(signal.SIGKILL)
+                live.start()
+            all_beyond(senders, max(sender.acknowledged for sender in senders))
+        assert all(sender.unanswered >= 2 for sender in senders)
+        must_hold(live, *senders)
