@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable
 from functools import lru_cache
 
@@ -11,14 +10,12 @@ import msgspec
 from logweir import redact
 from logweir.fields import RESERVED
 
+from .broken import mask_members, spelled_out
 from .cards import is_card
 from .exact import is_redacted
 from .needles import BUILT_IN, any_found, of_rules
 from .patterns import MASKS
 from .walk import IDENTITY, Walk
-
-_MEMBER = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s",:{}\[\]][^\s,}\]]*)')
-"""What looks like a key and its value in something that is no JSON as a whole."""
 
 
 class Scrubber:
@@ -66,8 +63,9 @@ class Scrubber:
         try:
             return self._walked(line, kept=frozenset())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            text = _MEMBER.sub(self._masked_member, line.decode("latin-1"))
-            return self._mask(text).encode("latin-1")
+            text = spelled_out(line.decode("latin-1"))
+            masked = self._mask(mask_members(text, self._is_secret))
+            return line if masked == text else masked.encode("latin-1")
 
     def _walked(self, line: bytes, *, kept: frozenset[str] = IDENTITY) -> bytes:
         walk = Walk(is_secret=self._is_secret, mask=self._mask, is_secret_number=self._is_secret_number)
@@ -92,9 +90,3 @@ class Scrubber:
 
     def _is_secret_number(self, digits: str) -> bool:
         return self._masks_cards and digits[0] in "23456" and is_card(digits)
-
-    def _masked_member(self, found: re.Match[str]) -> str:
-        key, colon, value = found.groups()
-        if value == "null" or not self._is_secret(key.strip('"')):
-            return found[0]
-        return key + colon + redact.REDACTED

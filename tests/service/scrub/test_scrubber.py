@@ -130,7 +130,10 @@ def test_lines_are_scrubbed_each_by_itself():
         (b'[{"password": "hunter2"}]', b"hunter2"),
         (b'"token=hunter2"', b"hunter2"),
         (b'{"event": "password=hunter2", "service": "token=hunter2"}', b"hunter2"),
+        (b'{"credentials": {"user": "u", "hidden": ["hunter2"', b"hunter2"),
         *((case.line, case.secret) for case in SECRETS.values()),
+        *((case.line[:-1], case.secret) for case in SECRETS.values()),
+        *((b'"' + case.line + b"\xff", case.secret) for case in SECRETS.values()),
     ],
 )
 def test_what_is_no_event_is_masked_as_far_as_it_can_be_read(raw, secret):
@@ -141,6 +144,8 @@ def test_what_is_no_event_keeps_all_else():
     for name in HARMLESS.keys() - {"identity"}:
         assert PLAIN.raw(HARMLESS[name].line) == HARMLESS[name].line
     assert PLAIN.raw(b'\xff {"otp":null, "a": "b"') == b'\xff {"otp":null, "a": "b"'
+    assert PLAIN.raw(b'\\u0041 {"a": "\\u0041", \xff') == b'\\u0041 {"a": "\\u0041", \xff'
+    assert PLAIN.raw(b'{"a":{"token":{"x":[1]},"b":2},"c":') == b'{"a":{"token":[redacted],"b":2},"c":'
     assert PLAIN.raw(b'{"token": "x", "a": \xff') == b'{"token": [redacted], "a": \xff'
 
 
@@ -157,11 +162,18 @@ def test_what_is_no_event_keeps_all_else():
         "a://b:" * 20_000,
         "password " * 13_000,
         "token: \\" * 14_000,
+        '"' + '\\"' * 60_000,
+        '"a" ' * 30_000,
+        '"a":' + " " * 120_000,
+        '"token":' * 15_000,
+        '"token":{' * 13_000,
+        '"\\u0041' * 15_000,
     ],
 )
 @pytest.mark.timeout(20)  # what is quadratic would take minutes
 def test_a_text_made_to_be_slow_is_not(text):
     RULED.line(json.dumps(event(token="x", text=text)).encode())
+    RULED.raw(text.encode())
 
 
 words = st.sampled_from(

@@ -1,0 +1,51 @@
+"""What is no JSON as a whole, searched as far as its members can be made out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from logweir.redact import REDACTED
+
+_ESCAPED = re.compile(r"\\(?:u00([2-7][0-9a-fA-F])|(/))")
+_KEY = re.compile(r'"((?:[^"\\]|\\.){0,128})"\s{0,9}:\s{0,9}(?!null\b|"?\[redacted)')
+"""Looked for from every quote on, since none of them can be trusted; bounded, so that it ends."""
+
+_SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"?|[^\s,}\]]*')
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]')
+
+
+def mask_members(text: str, is_secret: Callable[[str], bool]) -> str:
+    """`text` without the values behind secret keys; a container that never ends is taken to the end."""
+    parts: list[str] = []
+    kept = 0
+    while found := _KEY.search(text, kept):
+        if is_secret(found[1]):
+            parts += text[kept : found.end()], REDACTED
+            kept = _end_of_value(text, found.end())
+        else:
+            parts.append(text[kept : found.end()])
+            kept = found.end()
+    return "".join([*parts, text[kept:]])
+
+
+def spelled_out(text: str) -> str:
+    """`text` with the escapes resolved that may hide a word, but no quote and no backslash."""
+    return _ESCAPED.sub(_spelled_out, text) if "\\" in text else text
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    character = found[2] or chr(int(found[1], 16))
+    return found[0] if character in '"\\' else character
+
+
+def _end_of_value(text: str, start: int) -> int:
+    if text[start : start + 1] not in ("{", "["):
+        scalar = _SCALAR.match(text, start)
+        return scalar.end() if scalar else start
+    depth = 0
+    for token in _STRUCTURE.finditer(text, start):
+        depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))
+        if depth == 0:
+            return token.end()
+    return len(text)
