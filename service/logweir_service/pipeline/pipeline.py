@@ -279,12 +279,14 @@ class Pipeline:
     def _write(self, group: Group, letters: Sequence[NewLetter]) -> None:
         """Make the group durable, and what was refused of it; on the writer's thread.
 
-        The letters first: a body is not sent again once its numbers are taken.
+        The letters first: a body is not sent again once its numbers are taken. But not those of a group for
+        which there is no room: it is sent again and again.
         """
+        if group.commits:
+            self.keeper.space.require()
         if letters:
             self.dead.write(letters, received=group.received)
         if group.commits:
-            self.keeper.space.require()
             started = time.perf_counter()
             self.journal.write(group)
             self.telemetry.commit_seconds.observe(time.perf_counter() - started)

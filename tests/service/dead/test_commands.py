@@ -156,6 +156,16 @@ def test_retry_sends_what_was_mended_and_notes_it(capsys, service, data):
     assert (code, out, len(err)) == (1, [], 2)
 
 
+@pytest.mark.fault(21)
+def test_retry_whose_answer_was_lost_stores_nothing_twice(capsys, service, tmp_path):
+    data = make(tmp_path / "data", [LETTERS[1]._replace(line=b'{"event":"only.once","service":"shop"}')])
+    for _ in range(2):
+        code, out, _ = retry(capsys, service, data, "--all", "--set", "level=info")
+        assert (code, out) == (0, ["1: accepted", "1 of 1 accepted"])
+        (data / "dead" / "retried").unlink()
+    assert len(grep(service, "only.once")) == 1
+
+
 def grep(service, text):
     lines = b"".join(path.read_bytes() for path in sorted((service.data / "journal").glob("*.ndjson")))
     return [line for line in lines.split(b"\n") if text.encode() in line]

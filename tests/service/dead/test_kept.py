@@ -1,6 +1,7 @@
 """The service keeps what it refuses: once, durably, and never at the price of a batch."""
 
 import signal
+import time
 
 import pytest
 
@@ -87,3 +88,17 @@ def test_letters_that_cannot_be_kept_cost_no_batch(tmp_path):
         assert count(live, 'logweir_dead_letters_dropped_total{reason="disk"}') == 1
         assert count(live, "logweir_dead_letters_total") == 0
         assert len([line for line in live.log if "dead letters" in line]) == 1
+
+
+@pytest.mark.fault(9)
+def test_a_batch_for_which_there_is_no_room_leaves_no_letters(tmp_path):
+    live = LiveService(tmp_path / "data", environment={"LOGWEIR_MIN_FREE_BYTES": str(1 << 60)})
+    live.launch()
+    try:
+        while not any(" is ready" in line for line in live.log):
+            time.sleep(0.01)
+        for _ in range(3):
+            assert live.post(EVENT + NO_LEVEL, Logweir_Stream=STREAM, Logweir_Seq="1").status == 503
+        assert kept(live) == []
+    finally:
+        live.stop()
