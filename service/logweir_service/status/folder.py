@@ -74,6 +74,7 @@ def status_of_folder(
             segments=len(known),
             bytes=sum(sizes.values()),
             oldest=_oldest([segment for segment, _ in known]),
+            damaged=sum(1 for _ in folder.journal.glob("*.corrupt")),
         ),
         checkpoint=_told(*found, sizes=sizes, now=clock()) if found else None,
         promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(last + 1 - at.lsn, 0)),

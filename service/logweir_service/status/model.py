@@ -19,6 +19,8 @@ class JournalStatus(msgspec.Struct, kw_only=True):
     bytes: int
     oldest: str | None
     """When the oldest commit that is kept was received: RFC 3339, UTC."""
+    damaged: int = 0
+    """Segments that were set aside because they could not be read to their end."""
 
 
 class CheckpointStatus(msgspec.Struct, kw_only=True):

@@ -55,11 +55,12 @@ def _service(status: Status) -> Line:
 
 def _journal(status: Status) -> Line:
     journal = status.journal
-    if journal.last_lsn == 0:
+    damaged = f"; {count(journal.damaged, 'damaged segment')} set aside" if journal.damaged else ""
+    if journal.last_lsn == 0 and not damaged:
         return Line("journal", "empty")
     oldest = f", from {journal.oldest[:19].replace('T', ' ')} UTC on" if journal.oldest else ""
     told = f"commit {journal.last_lsn:,}, {count(journal.segments, 'segment')}, {size(journal.bytes)}{oldest}"
-    return Line("journal", told)
+    return Line("journal", told + damaged, bool(damaged))
 
 
 def _checkpoint(status: Status) -> Line:

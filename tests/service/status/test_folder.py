@@ -111,6 +111,12 @@ def test_a_checkpoint_that_says_nothing_of_its_place_is_passed_over(live):
     assert read.checkpoint.lsn == 4
 
 
+def test_a_segment_that_was_set_aside_is_told(live):
+    assert live.stop() == 0
+    (live.data / "journal" / f"{1:020}.corrupt").write_text("")
+    assert status_of_folder(DataFolder(live.data)).journal.damaged == 1
+
+
 def test_reading_changes_nothing_in_the_folder(live):
     live.stop(signal.SIGKILL)
     before = {path: path.stat().st_mtime_ns for path in live.data.rglob("*")}

@@ -67,6 +67,11 @@ def changed(path, value):
         ("state", "stopped", "! service     stopped"),
         ("state", "starting", "! service     starting"),
         ("state", "not_ready", "! service     not ready"),
+        (
+            "journal.damaged",
+            1,
+            "! journal     commit 1,234, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on; 1",
+        ),
         ("checkpoint", None, "! checkpoint  none"),
         ("checkpoint.age_seconds", 61.0, "! checkpoint  commit 1,230, 61 s ago"),
         (
