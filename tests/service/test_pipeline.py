@@ -104,7 +104,7 @@ def test_service_whose_disk_broke_ends_with_that_error(settings, monkeypatch):
         service.pipeline.broken = StorageBroken("the disk broke")
         service.pipeline.close()
 
-    monkeypatch.setattr("logweir_service.app._serve", broken)
+    monkeypatch.setattr("logweir_service.app.serving._serve", broken)
     free_port = settings.model_copy(update={"listen": "127.0.0.1:0"})
     with pytest.raises(StorageBroken, match="the disk broke"):
         serve(free_port)

@@ -8,26 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator, Sequence, Set
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from logweir_service.access import EVERY_SERVICE, Grant
 from logweir_service.dead import DeadLetters, NewLetter
-from logweir_service.decode import Batch, Decoder, Turns
-from logweir_service.errors import LogweirError, Refusal, StorageBroken
+from logweir_service.decode import Decoder, Turns
+from logweir_service.errors import Refusal, StorageBroken
 from logweir_service.event import Event
 from logweir_service.find import ActiveIndex
-from logweir_service.journal import (
-    EventId,
-    Group,
-    Journal,
-    Placement,
-    StreamConflict,
-    StreamPosition,
-    crc32,
-)
+from logweir_service.journal import Group, Journal, StreamConflict, crc32
 from logweir_service.limits import Limits
 from logweir_service.rules import RuleSet
 from logweir_service.telemetry import Telemetry
@@ -37,6 +28,7 @@ from .keeper import Keeper
 from .lag import Lag
 from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
+from .staging import Staged, Waiting, check_grant, stage
 from .state import encode
 
 _MAX_GROUP_BYTES = 8 << 20
@@ -56,27 +48,6 @@ class Promoter(Protocol):
 
     def committed(self, lsn: int, candidates: int) -> None:
         """Commit `lsn` is durable and holds this number of them; told for every commit, in order."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A decoded body that waits for its commit."""
-
-    delivery: Delivery
-    batch: Batch
-    body_crc32: int
-    answer: asyncio.Future[Receipt]
-
-
-@dataclass(slots=True)
-class _Staged:
-    """A body in the group that is being written."""
-
-    waiting: _Waiting
-    fresh: Batch
-    placement: Placement
-    lsn: int
-    receipt: Receipt
 
 
 @dataclass(slots=True)
@@ -102,7 +73,7 @@ class Pipeline:
     """Set when nothing can be made durable any more: the service must stop."""
     on_broken: Callable[[], None] = lambda: None
     """Called once when that happens."""
-    _waiting: list[_Waiting] = field(default_factory=list)
+    _waiting: list[Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
@@ -197,10 +168,10 @@ class Pipeline:
         batch = await self._decoding.take(steps)
         if delivery.seq is not None and delivery.seq + batch.span > MAX_SEQ:
             raise Refusal(400, "invalid_identity", "the body's numbers go beyond 2^53 - 1")
-        _check_grant(delivery.grant, batch.services)
+        check_grant(delivery.grant, batch.services)
         body_crc32 = crc32(delivery.body) if numbered or batch.lines is delivery.body else 0
         self.telemetry.received_bytes.inc(len(delivery.body))
-        waiting = _Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
+        waiting = Waiting(delivery, batch, body_crc32, asyncio.get_running_loop().create_future())
         self._check_storage()  # which may have broken since, and then nobody commits any more
         self._waiting.append(waiting)
         self._wake.set()
@@ -242,7 +213,7 @@ class Pipeline:
         if self._pending_bytes + size > self.limits.max_pending_bytes:
             raise Refusal(503, "overloaded", "too much waits for the disk", retry_after_seconds=3)
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self) -> list[Waiting]:
         size = count = 0
         for waiting in self._waiting[:_MAX_GROUP_BATCHES]:
             if count and size + len(waiting.batch.lines) > _MAX_GROUP_BYTES:
@@ -252,12 +223,10 @@ class Pipeline:
         group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
 
-    async def _commit(self, bodies: list[_Waiting]) -> None:
+    async def _commit(self, bodies: list[Waiting]) -> None:
         group = self.journal.begin(round(self.clock(), 6))  # as precise as a commit line
-        staged = [each for waiting in bodies if (each := self._stage(group, waiting)) is not None]
-        if not staged:
-            return
-        letters = [letter for each in staged for letter in _letters(each)]
+        staged = self._stage(group, bodies)
+        letters = [letter for each in staged for letter in each.letters()]
         try:
             if group.commits or letters:
                 loop = asyncio.get_running_loop()
@@ -265,7 +234,7 @@ class Pipeline:
         except Refusal as refusal:
             self.telemetry.write_errors.inc()
             for waiting in bodies:
-                _answer(waiting, refusal)
+                waiting.reply(refusal)
             return
         except StorageBroken as error:
             self.telemetry.write_errors.inc()
@@ -275,6 +244,18 @@ class Pipeline:
             self.journal.settle(group)
             self.keeper.note(sum(map(len, group.buffers)))
         await self._applying.take(self._apply(group, staged))
+
+    def _stage(self, group: Group, bodies: list[Waiting]) -> list[Staged]:
+        """Put what is new of the bodies into the group; those of a cloned stream are answered at once."""
+        staged = []
+        for waiting in bodies:
+            try:
+                staged.append(stage(self.journal, group, waiting))
+            except StreamConflict:
+                self.telemetry.conflicts.inc()
+                message = "this stream already has other events under these numbers: open a new stream"
+                waiting.reply(Refusal(409, "stream_conflict", message))
+        return staged
 
     def _write(self, group: Group, letters: Sequence[NewLetter]) -> None:
         """Make the group durable, and what was refused of it; on the writer's thread.
@@ -291,58 +272,7 @@ class Pipeline:
             self.journal.write(group)
             self.telemetry.commit_seconds.observe(time.perf_counter() - started)
 
-    def _stage(self, group: Group, waiting: _Waiting) -> _Staged | None:
-        """Put what is new of a body into the group."""
-        delivery, batch = waiting.delivery, waiting.batch
-        placement, position = Placement(), None
-        if delivery.stream is not None and delivery.seq is not None:
-            try:
-                placement = self.journal.place(
-                    group, delivery.stream, seq=delivery.seq, span=batch.span, body_crc32=waiting.body_crc32
-                )
-            except StreamConflict:
-                self.telemetry.conflicts.inc()
-                message = "this stream already has other events under these numbers: open a new stream"
-                _answer(waiting, Refusal(409, "stream_conflict", message))
-                return None
-            position = StreamPosition(
-                delivery.stream, delivery.seq, delivery.seq + batch.span, waiting.body_crc32, batch.closed
-            )
-        fresh = batch.after(placement.known)
-        ids = [EventId.of(service, text) for _, service, text in fresh.event_ids]
-        if ids:
-            repeated = {*self.journal.repeated(group, ids)}
-            fresh = fresh.without({fresh.event_ids[place][0] for place in repeated})
-            ids = [each for place, each in enumerate(ids) if place not in repeated]
-        lsn = 0
-        if self._is_news(group, fresh, placement, position):
-            same = fresh.lines is delivery.body
-            lines_crc32 = waiting.body_crc32 if same else crc32(fresh.lines)
-            lsn = self.journal.append(
-                group,
-                fresh.lines,
-                count=fresh.count,
-                lines_crc32=lines_crc32,
-                position=position,
-                service=next(iter(batch.services)) if len(batch.services) == 1 else "",
-                event_ids=ids,
-            ).lsn
-        duplicate = batch.count + len(batch.rejections) - fresh.count - len(fresh.rejections)
-        next_seq = self.journal.next_seq(group, position.stream) if position else None
-        receipt = Receipt(fresh.count, duplicate, fresh.rejections, next_seq)
-        return _Staged(waiting, fresh, placement, lsn, receipt)
-
-    def _is_news(
-        self, group: Group, fresh: Batch, placement: Placement, position: StreamPosition | None
-    ) -> bool:
-        """Whether a commit is needed: events, or numbers taken, or the end of a stream."""
-        if position is None:
-            return fresh.count > 0
-        return placement.known < fresh.span or (
-            fresh.closed and not self.journal.closed(group, position.stream)
-        )
-
-    def _apply(self, group: Group, staged: list[_Staged]) -> Generator[None, None, None]:
+    def _apply(self, group: Group, staged: list[Staged]) -> Generator[None, None, None]:
         """Count what is durable now, make it findable, and answer; pausing, so that others get their turn.
 
         Events are decoded once more, for the fields of the rules, and a few at a time: to keep what was
@@ -363,9 +293,9 @@ class Pipeline:
                 self.index.note(group.segment_first_lsn, offset, each.fresh.correlation_ids)
                 self.promoter.committed(each.lsn, candidates)
             self._count(each)
-            _answer(each.waiting, each.receipt)
+            each.waiting.reply(each.receipt)
 
-    def _count(self, staged: _Staged) -> None:
+    def _count(self, staged: Staged) -> None:
         telemetry, receipt = self.telemetry, staged.receipt
         telemetry.commits.inc(staged.lsn > 0)
         telemetry.accepted.inc(receipt.accepted)
@@ -378,47 +308,11 @@ class Pipeline:
             telemetry.lost.labels("never_sent").inc(staged.placement.hole)
         telemetry.joined_late.inc(staged.placement.joined_late and staged.lsn > 0)
 
-    def _break(self, group: list[_Waiting], error: StorageBroken) -> None:
+    def _break(self, group: list[Waiting], error: StorageBroken) -> None:
         """Refuse all that waits, and everything that comes: only a new start can tell what is durable."""
         self.broken = error
         left, self._waiting = self._waiting, []
         refusal = Refusal(503, "storage_error", str(error), retry_after_seconds=5)
         for waiting in (*group, *left):
-            _answer(waiting, refusal)
+            waiting.reply(refusal)
         self.on_broken()
-
-
-def _letters(staged: _Staged) -> list[NewLetter]:
-    """What was refused of a body, to be kept with its place in the sender's stream."""
-    delivery = staged.waiting.delivery
-    first = delivery.seq
-    return [
-        NewLetter(
-            code=refused.code,
-            field=refused.field,
-            message=refused.message,
-            line=refused.line,
-            stream=delivery.stream,
-            number=None if first is None else first + refused.number,
-        )
-        for refused in staged.fresh.rejections
-    ]
-
-
-def _check_grant(grant: Grant, services: Set[str]) -> None:
-    if grant is EVERY_SERVICE:
-        return
-    for service in services:
-        if not grant.covers(service):
-            message = f"this token does not speak for service {service}; see LOGWEIR_INGEST_TOKENS"
-            raise Refusal(403, "service_not_allowed", message)
-
-
-def _answer(waiting: _Waiting, result: Receipt | LogweirError) -> None:
-    """Answer the sender, unless it has hung up meanwhile."""
-    if waiting.answer.done():
-        return
-    if isinstance(result, Receipt):
-        waiting.answer.set_result(result)
-    else:
-        waiting.answer.set_exception(result)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .pipeline import BOUNDS, Pipeline
-from .promote import Worker
-from .telemetry import Telemetry
+from logweir_service.pipeline import BOUNDS, Pipeline
+from logweir_service.promote import Worker
+from logweir_service.telemetry import Telemetry
 
 
 def watch(pipeline: Pipeline, promotion: Worker) -> None:

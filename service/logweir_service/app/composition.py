@@ -1,0 +1,143 @@
+"""Builds a service of its stages."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from logweir_service.dead import DeadLetters
+from logweir_service.decode import Decoder
+from logweir_service.derive import Derivation
+from logweir_service.disk import Disk
+from logweir_service.errors import ConfigurationError, Refusal
+from logweir_service.find import ActiveIndex, Stories
+from logweir_service.journal import (
+    Checkpoints,
+    DataFolder,
+    Journal,
+    Policy,
+    SealedSegments,
+    Space,
+    refuse_network,
+)
+from logweir_service.limits import Limits
+from logweir_service.pipeline import Counting, Keeper, Pipeline
+from logweir_service.promote import Cursor, Defaults, Selection, Sender, Worker
+from logweir_service.rules import RuleSet, load
+from logweir_service.scrub import Scrubber
+from logweir_service.settings import Settings
+from logweir_service.telemetry import Telemetry
+
+from .watch import watch
+
+_log = logging.getLogger("logweir_service")
+
+
+@dataclass(slots=True)
+class Service:
+    """One running service: its stages, and its face to HTTP."""
+
+    settings: Settings
+    rules: RuleSet
+    pipeline: Pipeline
+    promotion: Worker
+    stories: Stories
+    sentry: Literal["on", "off", "unusable"]
+    """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
+    reset_counters: bool = False
+    stopping: bool = False
+
+    def why_not_ready(self) -> str | None:
+        """Why no events are taken now, or None."""
+        if self.stopping:
+            return "stopping"
+        if self.pipeline.broken:
+            return str(self.pipeline.broken)
+        if self.pipeline.resumed is None:
+            return "starting: the journal is being read"
+        try:
+            self.pipeline.keeper.space.require()
+        except Refusal as refusal:
+            return refusal.message
+        return None
+
+
+def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: bool = False) -> Service:
+    """Build a service on its data folder, which it claims and writes through `disk`; nothing runs yet.
+
+    Raises:
+        OperatorError: with one line that says what to mend.
+    """
+    limits = Limits()
+    pack_labels = [label.strip() for label in settings.pack_labels.split(",") if label.strip()]
+    sources = [source.strip() for source in settings.rules.split(",") if source.strip()]
+    rules = load(sources, pack_labels=pack_labels or None)
+    selection = Selection(rules.promote)
+    counting = Counting(partial(Derivation, metric_prefix=settings.metric_prefix), selection.fields)
+    numbers = counting(rules)
+    scrubber = Scrubber(
+        keys=[key for rule in rules.scrub for key in rule.keys],
+        patterns=[pattern for rule in rules.scrub for pattern in rule.patterns],
+    )
+    sender, sentry = _sender(settings)
+    folder = DataFolder(settings.data, disk=disk)
+    if not settings.allow_network_filesystem:
+        refuse_network(settings.data)
+    journal = Journal(folder)
+    index = ActiveIndex()
+    stories = Stories(journal.reader, index)
+    telemetry = Telemetry()
+    promotion = Worker(
+        reader=journal,
+        stories=stories.stored,
+        selection=selection,
+        cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier, disk=folder.disk),
+        sender=sender,
+        defaults=Defaults(environment=settings.environment or None, release=settings.release or None),
+    )
+    pipeline = Pipeline(
+        journal=journal,
+        decoder=Decoder(limits, scrubber),
+        counting=counting,
+        numbers=numbers,
+        index=index,
+        promoter=promotion,
+        dead=DeadLetters(folder.dead, scrub=scrubber.raw, disk=folder.disk),
+        keeper=Keeper(
+            checkpoints=Checkpoints(folder.checkpoints, journal=journal.identifier, disk=folder.disk),
+            sealed=SealedSegments(folder.journal),
+            space=Space(
+                settings.data,
+                disk=folder.disk,
+                min_free_bytes=settings.min_free_bytes,
+                ballast_bytes=settings.ballast_bytes,
+            ),
+            policy=Policy(
+                max_bytes=settings.retention_bytes,
+                max_age_seconds=settings.retention_days * 86_400,
+                may_pass_cursors=settings.on_full == "drop_oldest",
+            ),
+            disk=folder.disk,
+            telemetry=telemetry,
+            cursor_lsn=lambda: promotion.report().position.lsn - 1,
+            checkpoint_seconds=settings.checkpoint_seconds,
+        ),
+        telemetry=telemetry,
+        limits=limits,
+    )
+    service = Service(settings, rules, pipeline, promotion, stories, sentry, reset_counters)
+    watch(pipeline, promotion)
+    return service
+
+
+def _sender(settings: Settings) -> tuple[Sender | None, Literal["on", "off", "unusable"]]:
+    """Where errors go, if anywhere; with a DSN that cannot be used the service goes on without."""
+    if not settings.sentry_dsn or not settings.sentry_enabled:
+        return None, "off"
+    try:
+        return Sender(settings.sentry_dsn), "on"
+    except ConfigurationError as error:
+        _log.error("errors are not promoted, they wait in the journal: %s", error)
+        return None, "unusable"

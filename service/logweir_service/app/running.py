@@ -1,0 +1,98 @@
+"""A service from recovery to the last checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from logweir_service.journal import (
+    verify,
+)
+from logweir_service.pipeline import Resumed
+
+from .composition import Service
+
+_log = logging.getLogger("logweir_service")
+
+
+_PROMOTION_STOP_SECONDS = 5
+"""How long a slow Sentry server may hold up the end; what it has not taken is sent after the next start."""
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """Recover, commit and promote for as long as the context lasts; then drain and let the folder go."""
+    pipeline = service.pipeline
+    loop = asyncio.get_running_loop()
+    committing = None
+    verifying = threading.Event()
+    try:
+        recover = partial(pipeline.recover, service.rules, reset_counters=service.reset_counters)
+        resumed = await loop.run_in_executor(None, recover)
+        _tell(service, resumed)
+        committing = asyncio.create_task(pipeline.run())
+        if service.sentry != "unusable":
+            service.promotion.start()
+        loop.run_in_executor(None, _verify, service, resumed, verifying)
+        yield
+    finally:
+        service.stopping = True
+        verifying.set()
+        pipeline.drain()
+        if committing is not None:
+            await committing
+            await loop.run_in_executor(None, service.promotion.stop, _PROMOTION_STOP_SECONDS)
+        pipeline.close()
+
+
+def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> None:
+    """Look for damage in what the start has not read, because a checkpoint covers it."""
+    journal = service.pipeline.journal
+
+    def tell(text: str) -> None:
+        _log.error("%s; its other events are missing from search, the numbers are as they were", text)
+        service.pipeline.telemetry.damaged_segments.inc()
+
+    try:
+        verify(
+            journal.folder.journal,
+            journal.identifier,
+            before_lsn=(resumed.checkpoint_lsn or 0) + 1,
+            disk=journal.folder.disk,
+            stopping=stopping,
+            tell=tell,
+        )
+    except OSError as fault:
+        _log.warning("old segments cannot be verified: %s", fault)
+
+
+def _tell(service: Service, resumed: Resumed) -> None:
+    settings, found = service.settings, resumed.journal
+    begin = "the beginning" if resumed.checkpoint_lsn is None else f"commit {resumed.checkpoint_lsn}"
+    _log.info(
+        "logweir %s is ready: data in %s (read %d events in %d batches from %s on), "
+        "%d metrics from rules %s, Sentry %s",
+        version("logweir"),
+        settings.data,
+        found.events,
+        found.batches,
+        begin,
+        len(service.rules.metrics),
+        settings.rules,
+        service.sentry,
+    )
+    if found.torn_tail_bytes:
+        _log.warning("cut %d bytes of a torn batch that was never acknowledged", found.torn_tail_bytes)
+    for line in (*found.damaged, *found.missing):
+        _log.error("%s", line)
+    for line in resumed.unusable:
+        _log.error("%s; more of the journal was read instead", line)
+    if resumed.reset:
+        _log.error("all counters begin at 0 again: %s", resumed.reset)
+    if service.rules.store:
+        _log.warning("rules under store are read, but not applied yet: everything is kept")

@@ -1,0 +1,104 @@
+"""The process that serves: its socket, its signals, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+
+from logweir_service.disk import Disk
+from logweir_service.errors import ConfigurationError
+from logweir_service.ingest import GuardedProtocol
+from logweir_service.settings import Settings
+
+from .composition import Service, compose
+from .running import running
+from .web import http
+
+_log = logging.getLogger("logweir_service")
+
+
+_DRAIN_SECONDS = 15
+"""How long requests on their way may take at the end; Kubernetes kills after 30."""
+
+_BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+
+def serve(settings: Settings, *, disk: Disk | None = None, reset_counters: bool = False) -> None:
+    """Run the service until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        OperatorError: it could not start, or the disk refused to go on.
+    """
+    with _listener(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        service = compose(settings, disk=disk, reset_counters=reset_counters)
+        runner.run(_serve(service, listener))
+        if service.pipeline.broken is not None:
+            raise service.pipeline.broken
+
+
+async def _serve(service: Service, listener: socket.socket) -> None:
+    server = _Server(
+        uvicorn.Config(
+            http(service),
+            http=GuardedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+    def stop() -> None:
+        server.force_exit = service.stopping  # asked twice
+        server.should_exit = service.stopping = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    service.pipeline.on_broken = stop
+    listener.listen(_BACKLOG)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+    try:
+        async with running(service):
+            await serving
+    finally:
+        server.should_exit = True
+        await serving
+    _log.info("stopped: all that was acknowledged is on disk")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are the service's own affair, so that a clean stop exits 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signal handlers alone."""
+        yield
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {settings.listen}: {error.strerror}; "
+            "choose another address with --listen or LOGWEIR_LISTEN"
+        ) from None
+    return listener

@@ -1,0 +1,46 @@
+"""The service's face to HTTP."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from logweir_service.access import ingest_tokens, read_tokens
+from logweir_service.expose import Readable, reading_routes, refuse_alike, status_route
+from logweir_service.ingest import IngestDoor
+from logweir_service.status import encode_status, status_of_service
+
+from .composition import Service
+
+
+def http(service: Service) -> FastAPI:
+    """The service's HTTP application."""
+    settings, pipeline = service.settings, service.pipeline
+    app = FastAPI(
+        title="Logweir", version=version("logweir"), docs_url=None, redoc_url=None, openapi_url=None
+    )
+    door = IngestDoor(pipeline, ingest_tokens(settings.ingest_tokens), pipeline.limits)
+    app.router.routes.append(Route("/v1/events", door, methods=["POST"]))
+    readable = Readable(
+        expose=pipeline.expose,
+        stories=service.stories,
+        ready=service.why_not_ready,
+        starting=lambda: pipeline.resumed is None,
+        limits=pipeline.limits,
+        metrics_enabled=settings.metrics_enabled,
+    )
+    readers = read_tokens(settings.read_tokens)
+    app.include_router(reading_routes(readable, readers))
+    app.include_router(status_route(partial(_status, service), readers))
+    refuse_alike(app)
+    return app
+
+
+async def _status(service: Service) -> bytes:
+    told = await status_of_service(
+        service.pipeline, service.promotion, sentry=service.sentry, why_not_ready=service.why_not_ready()
+    )
+    return encode_status(told)
