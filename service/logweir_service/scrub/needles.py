@@ -24,6 +24,10 @@ def _found(pattern: bytes) -> Needle:
     return re.compile(pattern).search
 
 
+def _holding(*words: bytes) -> Needle:
+    return lambda lines: all(word in lines for word in words)
+
+
 def _escaped(lines: bytes) -> object:
     return b"\\" in lines and _ESCAPED.search(lines)
 
@@ -40,7 +44,7 @@ def card(lines: bytes) -> object:
 BUILT_IN: tuple[Needle, ...] = (
     _escaped,
     _at,  # somebody's password in an address
-    lambda lines: b"authorization" in lines,
+    _holding(b"authorization"),
     _found(rb"k(?:e[yn]|ie)"),  # keys, token, cookie
     _found(rb"j(?:wt|(?<=eyj))"),
     _found(rb"xsrf"),
@@ -53,18 +57,16 @@ BUILT_IN: tuple[Needle, ...] = (
 
 OF_PATTERN: dict[str, Needle] = {
     "card": card,
-    "jwt": lambda lines: b"eyj" in lines,
-    "bearer": lambda lines: b"bearer" in lines,
+    "jwt": _holding(b"eyj"),
+    "bearer": _holding(b"bearer"),
     "email": _at,
 }
 
 
-def of_rules(words: Iterable[str], patterns: Iterable[str]) -> tuple[Needle, ...]:
-    """For what rules add: one word of each key, and the patterns."""
+def of_rules(keys: Iterable[tuple[str, ...]], patterns: Iterable[str]) -> tuple[Needle, ...]:
+    """For what rules add: keys by their words in lower case, and patterns."""
     own = [OF_PATTERN[pattern] for pattern in patterns]
-    chosen = sorted({word.lower().encode() for word in words})
-    if chosen:
-        own.append(_found(b"|".join(map(re.escape, chosen))))
+    own += [_holding(*(word.encode() for word in words)) for words in sorted(keys)]
     return (_escaped, *own) if own else ()
 
 

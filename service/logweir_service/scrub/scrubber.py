@@ -27,8 +27,7 @@ class Scrubber:
     def __init__(self, *, keys: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         self._sequences = {tuple(redact.words(key)) for key in keys}
         patterns = sorted(set(patterns))
-        longest = [max(words, key=len) for words in self._sequences]
-        self._of_rules = of_rules(longest, patterns)
+        self._of_rules = of_rules(self._sequences, patterns)
         self._needles = (*BUILT_IN, *self._of_rules)
         self._masks = [redact.mask, *(MASKS[name] for name in patterns if MASKS[name] is not redact.mask)]
         self._masks_cards = "card" in patterns
