@@ -11,7 +11,8 @@ from starlette.routing import Route
 from logweir_service.access import ingest_tokens, read_tokens
 from logweir_service.expose import Readable, reading_routes, refuse_alike, status_route
 from logweir_service.ingest import IngestDoor
-from logweir_service.status import encode_status, status_of_service
+from logweir_service.status import encode_status
+from logweir_service.status.live import status_of_service
 
 from .composition import Service
 

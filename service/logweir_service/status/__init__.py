@@ -1,7 +1,9 @@
-"""Where a service stands, told by its process or read from its folder, for people and for programs."""
+"""Where a service stands, told by its process or read from its folder, for people and for programs.
+
+`live` is imported by itself: it brings the whole pipeline, and commands should start quickly.
+"""
 
 from .folder import status_of_folder
-from .live import status_of_service
 from .model import Status, decode_status, encode_status
 from .render import render_status
 
@@ -11,5 +13,4 @@ __all__ = [
     "encode_status",
     "render_status",
     "status_of_folder",
-    "status_of_service",
 ]

@@ -5,7 +5,7 @@ import pytest
 from logweir_service.app import compose
 from logweir_service.errors import StorageBroken
 from logweir_service.settings import read_settings
-from logweir_service.status import status_of_service
+from logweir_service.status.live import status_of_service
 
 
 @pytest.fixture
