@@ -10,17 +10,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from logweir.context import bind, bound, clear, unbind
-from logweir.process import aclose, aflush, close, configure, emit, flush, stats
-from logweir.timed import event
-
 if TYPE_CHECKING:
     from logweir import asgi as asgi
     from logweir import httpx as httpx
     from logweir import logging as logging
     from logweir import structlog as structlog
     from logweir import testing as testing
+    from logweir.context import bind, bound, clear, unbind
+    from logweir.process import aclose, aflush, close, configure, emit, flush, stats
     from logweir.structlog import get_logger
+    from logweir.timed import event
 
 __all__ = [
     "aclose",
@@ -39,12 +38,23 @@ __all__ = [
 ]
 
 _DOORS: Final = frozenset({"asgi", "httpx", "logging", "structlog", "testing"})
+_HOMES: Final = {
+    **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
+    **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),
+    "event": "timed",
+    "get_logger": "structlog",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a door when it is first named, so that an application pays for and needs only those it uses."""
+    """Import what is named when it is first named.
+
+    An application pays for and needs only the doors it uses, and the service, which reads the vocabulary, no
+    HTTP client.
+    """
     if name in _DOORS:
         return import_module(f"logweir.{name}")
-    if name == "get_logger":
-        return import_module("logweir.structlog").get_logger
-    raise AttributeError(f"module 'logweir' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'logweir' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"logweir.{_HOMES[name]}"), name)
+    return found

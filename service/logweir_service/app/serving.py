@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -73,6 +74,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
     try:
         async with running(service):
+            gc.freeze()  # what a start has made stays; to look through it again and again is in vain
+            gc.enable()
             await serving
     finally:
         server.should_exit = True

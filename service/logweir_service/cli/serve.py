@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 
@@ -26,6 +27,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    gc.disable()  # a start makes much and throws away little; `serve` switches it on again
     from logweir_service.app import serve  # noqa: PLC0415 - HTTP costs half a second that no other needs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)

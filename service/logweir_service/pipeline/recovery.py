@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
+from operator import attrgetter
+from typing import Final, cast
 
 from logweir_service.decode import Decoder
 from logweir_service.derive import Derivation
@@ -18,6 +19,8 @@ from .state import State, decode
 RESTORED_GAP: Final = 1_000_000
 """Numbers of commits passed over where an operator resets the counters after restoring a backup: the lost
 journal may have given them to other events, of which Sentry knows the ids."""
+
+_correlation_ids = attrgetter("correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Start:
     checkpoints: Checkpoints
     decoder: Decoder
     counting: Counting
-    note: Callable[[int, int, frozenset[str]], None]
+    note: Callable[[int, int, Set[str]], None]
     """Takes the segment, offset and correlation ids of each batch that is read again."""
     unusable: list[str] = field(default_factory=list)
 
@@ -95,10 +98,11 @@ class Start:
                 yield state, numbers
 
     def _replay(self, numbers: Numbers, located: Located, segment_first_lsn: int) -> Sequence[EventId]:
-        ids: set[str | None] = set()
+        found: set[str | None] = set()
         for events in numbers.derive(located.lines, located.commit.received):
-            ids.update(event.correlation_id for event in events)
-        self.note(segment_first_lsn, located.offset, frozenset(each for each in ids if each is not None))
+            found.update(map(_correlation_ids, events))
+        found.discard(None)
+        self.note(segment_first_lsn, located.offset, cast("set[str]", found))
         if located.commit.position is not None:
             return ()
         return [EventId.of(service, text) for service, text in self.decoder.event_ids(located.lines)]
