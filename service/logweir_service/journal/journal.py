@@ -38,6 +38,8 @@ class Recovery:
     """One line for each segment that was damaged."""
     missing: tuple[str, ...]
     """One line for each gap: durable batches that are not there any more."""
+    lost_end: bool = False
+    """The journal ends before the position, so that numbers behind it may have been given already."""
 
 
 @dataclass(slots=True)
@@ -96,22 +98,33 @@ class Journal:
             self.known.restore(known)
         tail = Tail(self.folder, self.identifier, position)
         batches = events = 0
+        received = 0.0
         places, reading = array("Q"), Segment(self.folder.journal, 0)
         for segment, located in tail:
             if segment.first_lsn != reading.first_lsn:
                 places, reading = array("Q"), segment
             places.append(located.offset)
+            if batches and not located.commit.group:
+                self.known.expire(received)  # behind each group, as when it was written
+            received = located.commit.received
             self.known.take(located.commit, apply(located, segment.first_lsn) or ())
-            self.known.expire(located.commit.received)
             batches += 1
             events += located.commit.count
+        self.known.expire(received)
         self.last_lsn = tail.last_lsn
         self._open = self._continue(tail.active)
         if self._active.first_lsn == reading.first_lsn:
             self._active.places, self._active.places_lsn = places, self.last_lsn + 1 - len(places)
         else:
             self._active.places_lsn = self.last_lsn + 1
-        return Recovery(batches, events, tail.torn_tail_bytes, tuple(tail.damaged), tuple(tail.missing))
+        return Recovery(
+            batches,
+            events,
+            tail.torn_tail_bytes,
+            damaged=tuple(tail.damaged),
+            missing=tuple(tail.missing),
+            lost_end=tail.lost_end,
+        )
 
     @property
     def position(self) -> Position:
@@ -168,6 +181,7 @@ class Journal:
         group.buffers += (commit.encode(lines_crc32=lines_crc32), lines)
         mark = Mark.of(commit)
         if mark is not None and position is not None:
+            group.marks.pop(position.stream, None)
             group.marks[position.stream] = mark
         group.event_ids.update(dict.fromkeys(event_ids))
         return commit
@@ -230,7 +244,7 @@ class Journal:
     @property
     def size_bytes(self) -> int:
         """Bytes of all segments."""
-        return sum(segment.path.stat().st_size for segment in segments(self.folder.journal))
+        return sum(map(_size, segments(self.folder.journal)))
 
     @property
     def _active(self) -> ActiveSegment:
@@ -254,6 +268,13 @@ class Journal:
         sealed = self._active
         self._open = self._create(first_lsn)
         sealed.seal()
+
+
+def _size(segment: Segment) -> int:
+    try:
+        return segment.path.stat().st_size
+    except FileNotFoundError:
+        return 0  # removed by retention meanwhile
 
 
 def _refusal(error: OSError) -> Refusal:

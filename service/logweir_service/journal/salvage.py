@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from uuid import UUID
 
 from logweir_service.disk import Disk, write_all
@@ -16,18 +18,38 @@ _CHUNK_BYTES = 8 << 20
 def set_aside(disk: Disk, segment: Segment, journal: UUID) -> str:
     """Keep a damaged segment as ``*.corrupt``, put what is whole of it in its place, and say what was done.
 
-    A crash on the way leaves the damaged segment, and both names of it do no harm.
+    A crash on the way, and any OSError, leaves the damaged segment, and both names of it do no harm. One that
+    is damaged again later is kept beside the first.
     """
-    aside = segment.path.with_suffix(".corrupt")
-    aside.unlink(missing_ok=True)
-    os.link(segment.path, aside)
+    aside = _keep(segment)
     batches = _copy_whole(disk, segment, journal)
     return f"{segment.path} was damaged: {batches} batches of it are whole, the file is kept as {aside.name}"
+
+
+def _keep(segment: Segment) -> Path:
+    aside, number = segment.path.with_suffix(".corrupt"), 1
+    while aside.exists() and not aside.samefile(segment.path):
+        number += 1
+        aside = segment.path.with_suffix(f".{number}.corrupt")
+    with suppress(FileExistsError):
+        os.link(segment.path, aside)
+    return aside
 
 
 def _copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
     fresh = segment.path.with_suffix(".tmp")
     file = disk.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        batches = _copy_to(disk, file, segment, journal)
+        disk.replace(fresh, segment.path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    disk.sync_folder(segment.path.parent)
+    return batches
+
+
+def _copy_to(disk: Disk, file: int, segment: Segment, journal: UUID) -> int:
     batches = waiting_bytes = 0
     waiting = [encode_header(journal, segment.first_lsn)]
     try:
@@ -42,6 +64,4 @@ def _copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
         disk.fsync(file)
     finally:
         disk.close(file)
-    disk.replace(fresh, segment.path)
-    disk.sync_folder(segment.path.parent)
     return batches

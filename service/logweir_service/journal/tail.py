@@ -44,6 +44,8 @@ class Tail:
         """One line for each segment set aside."""
         self.missing: list[str] = []
         """One line for each gap behind the position."""
+        self.lost_end = False
+        """The journal ends before the position: nobody knows what stood behind it."""
         self.active: Segment | None = None
         self._folder = folder
         self._journal = journal
@@ -56,7 +58,8 @@ class Tail:
                 if self._position is None or segment.first_lsn > self._position.last_lsn:
                     self._expect(segment.first_lsn, segment)
                 yield from self._read(segment, is_last=following is None)
-        if known and not self._ends_behind(known[-1]):
+        self.lost_end = self._ends_early(known[-1] if known else None)
+        if known and not self.lost_end:
             self.active = known[-1]
 
     def _expect(self, lsn: int, segment: Segment) -> None:
@@ -83,7 +86,7 @@ class Tail:
                 self._cut(segment, reader.end)
                 return
             self.damaged.append(set_aside(self._folder.disk, segment, self._journal))
-            offset = reader.end
+            offset, after_lsn = 0, segment.first_lsn - 1  # nothing stands where it stood
 
     def _start_in(self, segment: Segment) -> int:
         """The position's offset, where the segment has a commit or its end there."""
@@ -101,6 +104,8 @@ class Tail:
         """Whether what stands behind commit `last_lsn` was written by one group that never became durable."""
         if self._position is not None and last_lsn < self._position.last_lsn:
             return False
+        if reader.journal is None:  # the header was durable before the first batch was written
+            return reader.end == 0 and reader.next_intact() is None
         further = reader.next_intact()
         return further is None or further.group_first_lsn <= last_lsn + 1
 
@@ -121,14 +126,15 @@ class Tail:
         finally:
             self._folder.disk.close(file)
 
-    def _ends_behind(self, last: Segment) -> bool:
-        """Whether the journal ends before the position: it lost commits that a checkpoint still knows."""
+    def _ends_early(self, last: Segment | None) -> bool:
+        """Note it where the journal ends before the position: it lost what a checkpoint still knows."""
         at = self._position
         if at is None or self.last_lsn > at.last_lsn:
             return False
-        size = last.path.stat().st_size
-        here = last.first_lsn == at.segment_first_lsn
-        if last.first_lsn > at.segment_first_lsn or (here and size >= at.offset):
-            return False
-        self.damaged.append(f"{last.path} ends before commit {at.last_lsn}, which a checkpoint knows")
+        if last is not None:
+            here = last.first_lsn == at.segment_first_lsn
+            if last.first_lsn > at.segment_first_lsn or (here and last.path.stat().st_size >= at.offset):
+                return False
+        end = last.path if last else self._folder.journal
+        self.missing.append(f"{end} ends before commit {at.last_lsn}, which a checkpoint knows")
         return True

@@ -17,8 +17,8 @@ from .numbers import Counting, Numbers
 from .state import State, decode
 
 RESTORED_GAP: Final = 1_000_000
-"""Numbers of commits passed over where an operator resets the counters after restoring a backup: the lost
-journal may have given them to other events, of which Sentry knows the ids."""
+"""Numbers of commits passed over where a backup was restored: the lost journal may have given them to other
+events, of which Sentry knows the ids."""
 
 _correlation_ids = attrgetter("correlation_id")
 
@@ -74,7 +74,7 @@ class Start:
         if recovery.missing and not reset:
             reset = recovery.missing[0]
         if reset:
-            self.journal.leave_gap(RESTORED_GAP if reset_counters else 1)
+            self.journal.leave_gap(RESTORED_GAP if reset_counters or recovery.lost_end else 1)
         return Resumed(
             numbers=self.counting(rules) if reset else self._switch(before, rules),
             journal=recovery,
