@@ -94,10 +94,11 @@ class Checkpoints:
             f'"written":"{rfc3339(checkpoint.written)}","bytes":{len(checkpoint.body)}'
         ).encode()
         line = b'%s,"crc32":%d}}\n' % (head, crc32(head, crc32(checkpoint.body)))
-        replace_durably(self._disk, self._folder / f"{checkpoint.lsn:020}{_SUFFIX}", line, checkpoint.body)
-        for path in self.paths()[: -1 if alone else -KEPT]:
+        path = self._folder / f"{checkpoint.lsn:020}{_SUFFIX}"
+        replace_durably(self._disk, path, line, checkpoint.body)
+        for other in self._beyond(path, kept=1 if alone else KEPT):
             with suppress(OSError):  # one too many does no harm, and is removed the next time
-                self._disk.unlink(path)
+                self._disk.unlink(other)
         return len(line) + len(checkpoint.body)
 
     @property
@@ -111,6 +112,12 @@ class Checkpoints:
         for path in self._folder.glob(f"*{_SUFFIX}.tmp"):
             self._disk.unlink(path)
 
+    def _beyond(self, newest: Path, *, kept: int) -> list[Path]:
+        """Those to remove beside the newest; what claims to be newer could not be used."""
+        paths = self.paths()
+        older = [path for path in paths if path < newest]
+        return [*older[: len(older) - kept + 1], *(path for path in paths if path > newest)]
+
     def _read(self, path: Path) -> Checkpoint | None:
         try:
             with path.open("rb") as file:
@@ -119,11 +126,15 @@ class Checkpoints:
         except OSError as error:
             self.damaged.append(f"{path} cannot be read: {error.strerror}")
             return None
+        if not intact(line, body):
+            self.damaged.append(f"{path} is damaged: its checksum does not hold")
+            return None
         try:
             fields = msgspec.json.decode(line, type=_FirstLine).checkpoint
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self.damaged.append(f"{path} is damaged: its first line cannot be read")
-            return None
+            raise UnknownFormat(
+                f"{path} cannot be read, though it is whole: run the version that wrote it"
+            ) from None
         if fields.format != FORMAT:
             raise UnknownFormat(
                 f"{path} has format {fields.format}, "
@@ -131,8 +142,5 @@ class Checkpoints:
             )
         if fields.journal != self._journal:
             self.damaged.append(f"{path} belongs to another journal")
-            return None
-        if not intact(line, body):
-            self.damaged.append(f"{path} is damaged: its checksum does not hold")
             return None
         return Checkpoint(fields.lsn, fields.written.timestamp(), body)
