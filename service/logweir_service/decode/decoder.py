@@ -111,7 +111,8 @@ class Decoder:
     def event_ids(self, lines: bytes) -> Iterator[tuple[str, str]]:
         """Service and `event_id` of the accepted events that have one, as `Batch.event_ids` told them."""
         for stretch in stretches(lines):
-            for events in self._identified.events(stretch) if _EVENT_ID_KEY in stretch else ():
+            may_have = _EVENT_ID_KEY in stretch or _has_escapes(stretch)
+            for events in self._identified.events(stretch) if may_have else ():
                 for event, event_id in zip(events, map(_event_ids, events), strict=True):
                     if isinstance(event_id, str) and identifies(event_id):
                         yield event.service, event_id

@@ -9,18 +9,24 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
 
 MAX_IDS: Final = 100_000
-"""Ids kept per service."""
+"""Ids kept per service; beyond it a hundredth is forgotten at once."""
 
 KEPT_SECONDS: Final = 86_400.0
 """How long an id is kept."""
 
 MAX_ALL_IDS: Final = 1_000_000
-"""Ids kept of all services together: beyond it each new one costs its service an old one."""
+"""Ids kept of all services together: beyond it new ones cost their service old ones."""
+
+MAX_SERVICES: Final = 10_000
+"""Services with a window of their own; all further ones share one."""
+
+_ALL_FURTHER: Final = ""
 
 
 class EventId(NamedTuple):
@@ -32,7 +38,8 @@ class EventId(NamedTuple):
     @classmethod
     def of(cls, service: str, text: str) -> EventId:
         """The id that an event of a service states."""
-        return cls(service, int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
+        named = f"{service} {text}".encode()
+        return cls(service, int.from_bytes(blake2b(named, digest_size=8).digest(), "little"))
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -52,7 +59,7 @@ class EventIds:
         self._count = 0
 
     def __contains__(self, each: EventId) -> bool:
-        return each.digest in self._services.get(each.service, ())
+        return any(each.digest in self._services.get(service, ()) for service in (each.service, _ALL_FURTHER))
 
     def __len__(self) -> int:
         return self._count
@@ -60,12 +67,14 @@ class EventIds:
     def add(self, ids: Iterable[EventId], seen: float) -> None:
         """Take note of ids that were committed at `seen`."""
         for service, digest in ids:
-            window = self._services.setdefault(service, {})
+            has_room = service in self._services or len(self._services) < MAX_SERVICES
+            window = self._services.setdefault(service if has_room else _ALL_FURTHER, {})
             if digest not in window:
                 window[digest] = int(seen)
                 self._count += 1
                 if len(window) > MAX_IDS or (self._count > MAX_ALL_IDS and len(window) > 1):
-                    self._forget(window, [next(iter(window))])
+                    # several at once: to find the first of a dict takes as long as what was removed before it
+                    self._forget(window, [*islice(window, max(len(window) // 100, 1))])
 
     def expire(self, now: float) -> None:
         """Forget what is older than a day."""

@@ -181,7 +181,6 @@ class Journal:
         group.buffers += (commit.encode(lines_crc32=lines_crc32), lines)
         mark = Mark.of(commit)
         if mark is not None and position is not None:
-            group.marks.pop(position.stream, None)
             group.marks[position.stream] = mark
         group.event_ids.update(dict.fromkeys(event_ids))
         return commit
@@ -203,8 +202,8 @@ class Journal:
 
     def settle(self, group: Group) -> None:
         """Take note of a group that is durable."""
-        for stream, mark in group.marks.items():
-            self.known.marks.put(stream, mark)
+        for commit in group.commits:
+            self.known.take(commit)
         self.known.event_ids.add(group.event_ids, group.received)
         self.known.expire(group.received)
         self._active.places.extend(group.places())

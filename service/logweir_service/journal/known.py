@@ -25,6 +25,7 @@ class Known:
     def __init__(self) -> None:
         self.marks = Marks()
         self.event_ids = EventIds()
+        self._minute = -1.0
 
     def take(self, commit: Commit, ids: Iterable[EventId] = ()) -> None:
         """Take note of a durable commit, and of the ids of its events where it belongs to no stream."""
@@ -34,9 +35,12 @@ class Known:
         self.event_ids.add(ids, commit.received)
 
     def expire(self, now: float) -> None:
-        """Forget what need not be known any more."""
-        self.marks.expire(now)
-        self.event_ids.expire(now)
+        """Forget what need not be known any more; looks once a minute, because looking takes time."""
+        minute = now // 60 * 60
+        if minute != self._minute:
+            self._minute = minute
+            self.marks.expire(minute)
+            self.event_ids.expire(minute)
 
     def dump(self) -> KnownState:
         """Everything, for a checkpoint; to be encoded before the next group."""

@@ -25,7 +25,10 @@ SILENT_SECONDS: Final = 7 * 86_400.0
 
 MAX_CLOSED: Final = 100_000
 MAX_OPEN: Final = 500_000
-"""Marks kept at most: a guard of memory and of the checkpoint's size, 80 bytes each."""
+"""Marks kept at most: a guard of memory and of the checkpoint's size, some 100 bytes each."""
+
+_MAX_SERVICES: Final = 1000
+"""Services told apart in counts."""
 
 
 class StreamConflict(LogweirError):
@@ -106,23 +109,35 @@ class Marks:
         before = self.open.pop(stream, None) or self.closed.pop(stream, None)
         if not mark.service and before is not None and before.service:
             mark = msgspec.structs.replace(mark, service=before.service)
-        (self.closed if mark.closed else self.open)[stream] = mark
+        marks, most = (self.closed, MAX_CLOSED) if mark.closed else (self.open, MAX_OPEN)
+        marks[stream] = mark
+        if len(marks) > most:
+            self._forget_oldest(marks, most // 100)
 
     def restore(self, *, opened: Mapping[str, Mark], closed: Mapping[str, Mark]) -> None:
         """Begin with the marks of a checkpoint."""
         self.open, self.closed = dict(opened), dict(closed)
 
     def expire(self, now: float) -> None:
-        """Forget streams that closed an hour ago, or fell silent a week ago; costs nothing where none did."""
+        """Forget streams that closed an hour ago, or fell silent a week ago."""
         for stream in _overdue(self.closed, now - CLOSED_SECONDS):
             del self.closed[stream]
         for stream in _overdue(self.open, now - SILENT_SECONDS):
             service = self.open.pop(stream).service or "unknown"
+            if service not in self.unclosed and len(self.unclosed) >= _MAX_SERVICES:
+                service = "__other__"
             self.unclosed[service] = self.unclosed.get(service, 0) + 1
-        for marks, most in ((self.closed, MAX_CLOSED), (self.open, MAX_OPEN)):
-            for stream in [*islice(marks, max(len(marks) - most, 0))]:
-                del marks[stream]
-                self.forgotten_early += 1
+
+    def forget_counts(self) -> None:
+        """Let the counts begin at 0."""
+        self.unclosed.clear()
+        self.forgotten_early = 0
+
+    def _forget_oldest(self, marks: dict[str, Mark], count: int) -> None:
+        """Forget several at once: to find the first of a dict takes as long as what was removed before it."""
+        for stream in [*islice(marks, max(count, 1))]:
+            del marks[stream]
+            self.forgotten_early += 1
 
 
 def _overdue(marks: Mapping[str, Mark], oldest: float) -> Iterable[str]:

@@ -67,7 +67,7 @@ class Start:
             position=state.position if state else None,
             known=state.senders if state else None,
         )
-        self.journal.known.marks.unclosed.clear()  # what was forgotten before the restart was told before it
+        self.journal.known.marks.forget_counts()  # what was forgotten before the restart was told before it
         self.unusable += self.checkpoints.damaged
         self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
         reset = "--reset-counters was given" if reset_counters else ""
