@@ -55,7 +55,7 @@ class FailingDisk(Disk):
 
 def test_checkpoint_reads_back_as_it_was_saved(checkpoints):
     size = checkpoints.save(Checkpoint(7, 1_790_000_000.25, BODY))
-    (each,) = [*checkpoints.newest_first()]
+    each = next(checkpoints.newest_first())
     assert each == Checkpoint(7, 1_790_000_000.25, BODY)
     assert checkpoints.paths()[0].name == "00000000000000000007.checkpoint"
     assert checkpoints.paths()[0].stat().st_size == size
