@@ -30,6 +30,8 @@ from .verdict import Verdict
 
 _STREAM_SENDERS = 8
 _ID_SENDERS = 2
+_AT_MOST_SECONDS = 1.5
+"""How long a service may take to come by the point at which it ends itself."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class KillLoop:
         self._port = _free_port()
         self._oracle = Oracle()
         self._gate = Gate()
-        self._verdict = Verdict(self.data / "journal", self._oracle)
+        self._verdict = Verdict(self.data / "journal", self._rules, self._oracle)
         self._scraper = Scraper(port=self._port, oracle=self._oracle)
         self._nursery = Nursery(folder / "service.log")
         self._senders: list[Sender] = [
@@ -148,7 +150,7 @@ class KillLoop:
             self._verdict.check(series, when)
 
     def _nursery_waits(self, life: Life) -> None:
-        wait = 2.0 if life.dies_after_seconds is None else life.dies_after_seconds
+        wait = _AT_MOST_SECONDS if life.dies_after_seconds is None else life.dies_after_seconds
         ends = time.monotonic() + wait
         while time.monotonic() < ends and not self._nursery.has_ended and not self._oracle.faults:
             time.sleep(0.01)

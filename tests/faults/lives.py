@@ -50,13 +50,17 @@ class RuleFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._version = 0
+        self.version = 0
         self.edit()
+
+    @property
+    def method(self) -> str:
+        """Which requests the changing rule counts."""
+        return ("GET", "POST")[self.version % 2]
 
     def edit(self) -> None:
         """Write the next version."""
-        self._version += 1
-        only = ("GET", "POST")[self._version % 2]
+        self.version += 1
         self.path.write_text(f"""version: 1
 metrics:
   - name: own_requests_total
@@ -66,8 +70,8 @@ metrics:
     labels: {{service: service}}
   - name: alternating_requests_total
     type: counter
-    help: Version {self._version}.
+    help: Begins anew with each edit.
     event: http.request
-    when: http_request_method == "{only}"
+    when: http_request_method == "{self.method}" and http_response_status_code != {1000 + self.version}
     labels: {{service: service}}
 """)

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from .oracle import Oracle
 
-_NOT_HELD = ("logweir_", "alternating_")
-"""The service's own begin at 0 with the process; the other is redefined by edits of its rule."""
+_EDITED = "alternating_"
+"""Begins anew with each edit of its rule."""
 
 _SOUND = re.compile(r"^logweir_journal_damaged_segments_total 0", re.MULTILINE)
 
@@ -89,7 +89,7 @@ class Scraper(threading.Thread):
             if _moved(name, highest, value):
                 self.backward += 1
                 self._oracle.blame(f"scrape {self.scrapes}: {name} was {highest} and is {value}")
-        self._highest |= series
+        self._highest |= {name: value for name, value in series.items() if not name.startswith(_EDITED)}
 
     def _compare(self, series: dict[str, float], promised: Counter[str]) -> None:
         """Against the answers that were out before the scrape began."""
@@ -125,7 +125,7 @@ def _derived(text: str) -> dict[str, float]:
         if line.startswith("#"):
             if line.startswith("# TYPE "):
                 _, _, name, kind = line.split(" ")
-                growing = kind in ("counter", "histogram") and not name.startswith(_NOT_HELD)
+                growing = kind in ("counter", "histogram") and not name.startswith("logweir_")
         elif growing:
             name, _, value = line.partition(" # ")[0].rpartition(" ")
             found[name] = float(value)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from .lives import RuleFile
 from .oracle import Oracle
 from .scraping import label
 from .stored import StoredEvents
@@ -17,11 +18,15 @@ _SHOWN = 3
 class Verdict:
     """Checks that can be made while nobody sends."""
 
-    def __init__(self, journal: Path, oracle: Oracle) -> None:
+    def __init__(self, journal: Path, rules: RuleFile, oracle: Oracle) -> None:
         self.lost = 0
         self.doubled = 0
         self._oracle = oracle
         self._journal = journal
+        self._rules = rules
+        self._version = 0
+        self._before = Counter[str]()
+        """What was stored when the rules were edited last."""
         self.forget()
 
     def forget(self) -> None:
@@ -43,7 +48,20 @@ class Verdict:
         self._tell(when, "lines that are no JSON", sealed.unreadable + moving.unreadable)
         unknown = moving.keys - acknowledged - self._oracle.in_doubt()
         self._tell(when, "stored, and never sent", sorted(unknown))
-        self._tell(when, "counted wrongly", differences(sealed.series + moving.series, totals(series)))
+        expected = sealed.series + moving.series
+        expected.update(self._since_edit(expected))
+        self._tell(when, "counted wrongly", differences(expected, totals(series)))
+
+    def _since_edit(self, stored: Counter[str]) -> Counter[str]:
+        """What the edited rule must have counted: nothing from before its time, also where it was replayed."""
+        if self._version != self._rules.version:
+            self._version, self._before = self._rules.version, Counter(stored)
+        found: Counter[str] = Counter()
+        for name in stored:
+            kind, service, method = name.split()[:3] if name.startswith("requests") else ("", "", "")
+            if kind and method == self._rules.method:
+                found[f"alternating {service}"] += stored[name] - self._before[name]
+        return found
 
     def _tell(self, when: str, what: str, examples: list[str]) -> None:
         if examples:
@@ -66,6 +84,8 @@ def totals(series: Mapping[str, float]) -> Counter[str]:
                 found[f"seconds {service} {method}"] += value  # type: ignore[assignment]
             case "own_requests_total":
                 found[f"own {service}"] += value  # type: ignore[assignment]
+            case "alternating_requests_total":
+                found[f"alternating {service}"] += value  # type: ignore[assignment]
             case "http_errors_total":
                 found[f"errors {service}"] += value  # type: ignore[assignment]
     return found
