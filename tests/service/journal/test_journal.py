@@ -385,3 +385,11 @@ def test_commit_out_of_order_is_damage(journal, folder):
     again.close()
     assert lines == [b'{"a":1}', b'{"b":2}']
     assert report.torn_tail_bytes == len(second)
+
+
+@pytest.mark.fault(16, 45)
+def test_size_is_told_while_retention_removes_a_segment(journal, folder):
+    commit(journal, [b'{"n":1}'])
+    listed_and_gone = folder.journal / f"{0:020}.ndjson"
+    listed_and_gone.symlink_to("nowhere")
+    assert journal.size_bytes == (folder.journal / f"{1:020}.ndjson").stat().st_size
