@@ -1,4 +1,5 @@
 # make demo: see it work. make test, make check, make bench: see that it holds, is tidy, is fast.
+# make test-faults: see it killed, for as long as you like.
 
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet --quiet --python $(BIN)/python install
 
-.PHONY: demo test check bench format locks clean
+.PHONY: demo test test-faults check bench format locks clean
 
 demo: $(READY)
 	@$(BIN)/python -m deploy.demo.run $(if $(ONCE),--once)
@@ -16,6 +17,11 @@ test: $(READY)
 	@tests/install-tools
 	$(BIN)/python -m tests.end_to_end.bugsink
 	$(BIN)/pytest $(ARGS)
+
+# Kills for SECONDS, prints its seed, and with SEED=n kills in the same way again; then hunts broken services.
+test-faults: $(READY)
+	$(BIN)/python -m tests.faults.kill_loop --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.mutants
 
 check: $(READY)
 	$(BIN)/ruff format --check

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from logweir_service import app
+from logweir_service.app import composition
 from logweir_service.disk import Disk
 from logweir_service.journal import Journal
 from logweir_service.pipeline import Pipeline
@@ -41,7 +42,7 @@ def settings(folder: Path) -> Settings:
 @asynccontextmanager
 async def in_process(folder: Path, disk: Disk, *, max_segment_bytes: int = 1500) -> AsyncIterator[Pipeline]:
     """Recover, serve for as long as the context lasts, and stop in good order."""
-    with patch.object(app, "Journal", partial(Journal, max_segment_bytes=max_segment_bytes)):
+    with patch.object(composition, "Journal", partial(Journal, max_segment_bytes=max_segment_bytes)):
         service = app.compose(settings(folder), disk=disk)
     async with app.running(service):
         yield service.pipeline

@@ -15,18 +15,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle, takewhile
 from pathlib import Path
 
 from .ledger import read_ledger
-from .lives import Life, RuleFile, next_life
+from .lives import RIGHT_AFTER_ITS_START, Life, RuleFile, ending_at, next_life
 from .nursery import Nursery
 from .oracle import Gate, Oracle
 from .power_cut import cut_power
 from .scraping import Scraper, wait_until_ready
 from .senders import IdSender, Sender, StreamSender
-from .service import Order
-from .verdict import Verdict
+from .service import SMALL, Order
+from .verdict import NumbersVerdict, Verdict
 
 _STREAM_SENDERS = 8
 _ID_SENDERS = 2
@@ -68,7 +70,9 @@ class Figures:
 class KillLoop:
     """One run on a folder of its own."""
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int, settings: Mapping[str, str] = SMALL, keeps_all: bool = True
+    ) -> None:
         self.figures = Figures(seed)
         self.data = folder / "data"
         self._ledger = folder / "ledger"
@@ -77,7 +81,10 @@ class KillLoop:
         self._port = _free_port()
         self._oracle = Oracle()
         self._gate = Gate()
-        self._verdict = Verdict(self.data / "journal", self._rules, self._oracle)
+        self._settings = settings
+        self._verdict: Verdict | NumbersVerdict = NumbersVerdict(self._oracle)
+        if keeps_all:
+            self._verdict = Verdict(self.data / "journal", self._rules, self._oracle)
         self._scraper = Scraper(port=self._port, oracle=self._oracle)
         self._nursery = Nursery(folder / "service.log")
         self._senders: list[Sender] = [
@@ -87,17 +94,33 @@ class KillLoop:
 
     def run(self, seconds: float) -> Figures:
         """Kill for this long, or until something is found; then let all senders finish, and count."""
-        deadline = time.monotonic() + seconds
+        return self.run_through(self._lives(seconds))
+
+    def run_through(self, lives: Iterable[Life]) -> Figures:
+        """Kill in these ways, or until something is found; then let all senders finish, and count."""
         with self._nursery:
             self._gate.shut()
             for thread in (self._scraper, *self._senders):
                 thread.start()
-            while time.monotonic() < deadline and not self._oracle.faults:
-                self._live(next_life(self._dice))
+            for life in lives:
+                self._live(life)
+                if self._oracle.faults:
+                    break
             if not self._oracle.faults:
                 self._finish()
         self._let_go()
         return self._sum_up()
+
+    def _lives(self, seconds: float) -> Iterator[Life]:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            yield next_life(self._dice)
+
+    def run_in_pairs(self, seconds: float) -> Figures:
+        """Kill between a write and its sync, and again before anybody sends."""
+        deadline = time.monotonic() + seconds
+        pair = (ending_at("group-before-sync", 3), RIGHT_AFTER_ITS_START)
+        return self.run_through(takewhile(lambda _: time.monotonic() < deadline, cycle(pair)))
 
     def _let_go(self) -> None:
         """End all threads, also where the service is gone for good."""
@@ -117,7 +140,8 @@ class KillLoop:
         elif self._is_ready():
             if self._gate.is_shut:
                 self._check(f"life {len(self.figures.history)}")
-            self._gate.open()
+            if life is not RIGHT_AFTER_ITS_START:
+                self._gate.open()
             self._nursery_waits(life)
         self._die(life)
 
@@ -128,6 +152,7 @@ class KillLoop:
                 ledger=str(self._ledger),
                 listen=f"127.0.0.1:{self._port}",
                 rules=f"packs,{self._rules.path}",
+                settings={**self._settings},
                 trouble=life.trouble,
             )
         )
@@ -231,9 +256,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
+    parser.add_argument("--pairs", action="store_true", help="only kills between a write and its sync")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-loop-"))
-    figures = KillLoop(folder, seed=options.seed).run(options.seconds)
+    loop = KillLoop(folder, seed=options.seed)
+    figures = loop.run_in_pairs(options.seconds) if options.pairs else loop.run(options.seconds)
     sys.stdout.write(figures.line() + "\n")
     if not figures.faults:
         shutil.rmtree(folder)

@@ -10,10 +10,10 @@ from typing import Final
 from .points import POINTS
 from .watched_disk import Trouble
 
-_RARE: Final = {name for name in POINTS if name.startswith(("retention", "format"))}
+_RARE: Final = {name for name in POINTS if name.startswith(("retention", "format", "ballast"))}
 """Points that a loop does not come by: tests of their own drive to them."""
 
-_AT_GROUPS: Final = {name for name in POINTS if name.startswith("group")}
+_AT_GROUPS: Final = {name for name in POINTS if name.startswith(("group", "dead"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,15 @@ class Life:
     """Whether the senders go on while the next one starts, so that nothing can be checked then."""
 
 
+RIGHT_AFTER_ITS_START: Final = Life("right after its start", 0.0)
+"""Before anybody sends: what was found is exposed, and nothing new was synced."""
+
+
+def ending_at(point: str, nth: int = 1) -> Life:
+    """A life that ends by itself."""
+    return Life("too late for a point", None, Trouble(f"{point}:{nth}"))
+
+
 def next_life(dice: random.Random) -> Life:
     """Make one up."""
     chance = dice.random()
@@ -38,11 +47,13 @@ def next_life(dice: random.Random) -> Life:
         return Life("at random", dice.uniform(0.05, 1.5), Trouble("", failing, 0.0, seed), storm)
     if chance < 0.6:
         return Life("while it recovered", dice.uniform(0.0, 0.1))
-    if chance < 0.65:
+    if chance < 0.62:
+        return RIGHT_AFTER_ITS_START
+    if chance < 0.67:
         return Life("at random", 1.5, Trouble("", failing, 0.02, seed), storm)
     point = dice.choice(sorted(POINTS.keys() - _RARE))
     nth = dice.randint(1, 40) if point in _AT_GROUPS else dice.choice((1, 1, 1, 2, 3))
-    return Life("at random", None, Trouble(f"{point}:{nth}", failing, 0.0, seed), storm)
+    return Life("too late for a point", None, Trouble(f"{point}:{nth}", failing, 0.0, seed), storm)
 
 
 class RuleFile:

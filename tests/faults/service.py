@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 from logweir_service import app
+from logweir_service.app import composition
 from logweir_service.cli import main as command
 from logweir_service.journal import Journal
 
@@ -60,7 +62,8 @@ def run(order: Order) -> None:
     os.environ.update(order.settings)
     disk = WatchedDisk(Ledger(Path(order.ledger)), order.trouble)
     journal = partial(Journal, max_segment_bytes=order.max_segment_bytes)
-    vars(app).update(serve=partial(app.serve, disk=disk), Journal=journal)
+    patch.object(app, "serve", partial(app.serve, disk=disk)).start()
+    patch.object(composition, "Journal", journal).start()
     command(["serve", "--data", order.data, "--listen", order.listen, "--rules", order.rules])
 
 

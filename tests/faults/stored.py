@@ -12,6 +12,10 @@ _STILL_MOVING = 3
 """So many of the last segments are read each time: a power cut may make a sealed one the last again."""
 
 
+class SealedChanged(Exception):
+    """Something happened to a segment that was complete."""
+
+
 @dataclass(slots=True)
 class Stored:
     """Events and the series they must have made."""
@@ -43,12 +47,13 @@ class StoredEvents:
         """What stands in the sealed segments, and what in the last ones.
 
         Raises:
-            AssertionError: a sealed segment was changed, or is gone.
+            SealedChanged: a sealed segment was changed, or is gone.
         """
         segments = sorted(self._journal.glob("*.ndjson"))
         sizes = {path.name: path.stat().st_size for path in segments}
         for name, size in self._sealed_names.items():
-            assert sizes.get(name) == size, f"segment {name} had {size} bytes and has {sizes.get(name)}"
+            if sizes.get(name) != size:
+                raise SealedChanged(f"segment {name} had {size} bytes and has {sizes.get(name)}")
         for path in segments[:-_STILL_MOVING]:
             if path.name not in self._sealed_names:
                 self._sealed.add(read_segment(path))
@@ -68,10 +73,10 @@ def read_segment(path: Path) -> Stored:
             continue
         try:
             event = json.loads(line)
-        except ValueError:
+            key = event["correlation_id"]
+        except (ValueError, TypeError, KeyError):
             stored.unreadable.append(f"{path.name}: {line[:60]!r}")
             continue
-        key = event["correlation_id"]
         if key in stored.keys:
             stored.doubled.append(key)
         stored.keys.add(key)

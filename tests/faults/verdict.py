@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .lives import RuleFile
-from .oracle import Oracle
+from .oracle import Oracle, service_of
 from .scraping import label
-from .stored import StoredEvents
+from .stored import SealedChanged, StoredEvents
 
 _SHOWN = 3
 """Of each kind of fault, so many examples are told."""
@@ -36,7 +36,11 @@ class Verdict:
 
     def check(self, series: Mapping[str, float], when: str) -> None:
         """What is acknowledged is stored once, what is stored was sent, and all of it is counted."""
-        sealed, moving = self._stored.read()
+        try:
+            sealed, moving = self._stored.read()
+        except SealedChanged as fault:
+            self._oracle.blame(f"{when}: {fault}")
+            return
         acknowledged = self._oracle.acknowledged()
         lost = acknowledged - self._verified - sealed.keys - moving.keys
         self._verified = (acknowledged & sealed.keys) - lost
@@ -53,7 +57,7 @@ class Verdict:
         self._tell(when, "counted wrongly", differences(expected, totals(series)))
 
     def _since_edit(self, stored: Counter[str]) -> Counter[str]:
-        """What the edited rule must have counted: nothing from before its time, also where it was replayed."""
+        """What the edited rule must have counted: nothing from before it, also where that is replayed."""
         if self._version != self._rules.version:
             self._version, self._before = self._rules.version, Counter(stored)
         found: Counter[str] = Counter()
@@ -67,6 +71,29 @@ class Verdict:
         if examples:
             shown = "; ".join(examples[:_SHOWN])
             self._oracle.blame(f"{when}: {len(examples)} {what}: {shown}")
+
+
+class NumbersVerdict:
+    """Checks of a service that removes old segments: what it exposes must still count them."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.lost = 0
+        self.doubled = 0
+        self._oracle = oracle
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
+
+    def check(self, series: Mapping[str, float], when: str) -> None:
+        """All that is acknowledged is counted, and nothing beyond what is in doubt."""
+        counted = totals(series)
+        doubtful = Counter(map(service_of, self._oracle.in_doubt()))
+        for service, least in self._oracle.acknowledged_by_service().items():
+            count = int(counted[f"own {service}"])
+            self.lost += max(least - count, 0)
+            self.doubled += max(count - least - doubtful[service], 0)
+            if not least <= count <= least + doubtful[service]:
+                self._oracle.blame(f"{when}: {least} of {service} are acknowledged, {count} counted")
 
 
 def totals(series: Mapping[str, float]) -> Counter[str]:

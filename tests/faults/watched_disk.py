@@ -98,6 +98,10 @@ class WatchedDisk(Disk):
         self._ledger.note("cut", str(path), size)
         self._reach("truncate", path, "after")
 
+    def allocate(self, file: int, offset: int, size: int) -> None:
+        super().allocate(file, offset, size)
+        self._reach("allocate", self._paths[file], "after")
+
     def replace(self, old: Path, new: Path) -> None:
         self._reach("replace", new, "before")
         self._ledger.note("rename", str(old), str(new), self._ledger.keep(new))
