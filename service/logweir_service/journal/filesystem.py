@@ -33,15 +33,15 @@ def refuse_network(path: Path, *, mounts: Path = _MOUNTS) -> None:
 def file_system(path: Path, *, mounts: Path = _MOUNTS) -> str:
     """The type of the file system on which `path` lies, or will; empty where that is not known."""
     try:
-        lines = mounts.read_text().splitlines()
+        lines = os.fsdecode(mounts.read_bytes()).split("\n")[:-1]
     except OSError:
         return ""
     real = os.path.realpath(path)
     found, longest = "", -1
     for line in lines:
         before, _, behind = line.partition(" - ")
-        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), before.split()[4])
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), before.split(" ")[4])
         is_above = real == point or real.startswith(point.rstrip("/") + "/")
         if is_above and len(point) >= longest:
-            found, longest = behind.split()[0], len(point)
+            found, longest = behind.split(" ")[0], len(point)
     return found
