@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from logweir_service.journal import (
-    verify,
-)
+from logweir_service.errors import UnknownFormat
+from logweir_service.journal import verify
 from logweir_service.pipeline import Resumed
 
 from .composition import Service
@@ -67,7 +66,7 @@ def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> No
             stopping=stopping,
             tell=tell,
         )
-    except OSError as fault:
+    except (OSError, UnknownFormat) as fault:
         _log.warning("old segments cannot be verified: %s", fault)
 
 

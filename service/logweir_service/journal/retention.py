@@ -7,7 +7,7 @@ never passed. A cursor is passed for want of space alone, and only where the ope
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -108,39 +108,42 @@ class SealedSegments:
     def __call__(self) -> list[Sealed]:
         """The sealed segments, oldest first."""
         known = segments(self._folder)
-        return [
-            Sealed(segment, following.first_lsn - 1, segment.path.stat().st_size, self._begin_of(following))
-            for segment, following in itertools.pairwise(known)
-        ]
+        found: list[Sealed] = []
+        received = float("inf")
+        for segment, following in reversed([*itertools.pairwise(known)]):
+            received = self._begin_of(following) or received  # of one without a commit, that behind it
+            size = segment.path.stat().st_size
+            found.append(Sealed(segment, following.first_lsn - 1, size, received))
+        return found[::-1]
 
-    def _begin_of(self, segment: Segment) -> float:
-        """When the first commit of a segment was received; infinite where it has none yet."""
+    def _begin_of(self, segment: Segment) -> float | None:
+        """When the first commit of a segment was received; None where it has none."""
         if segment.first_lsn not in self._received:
             with segment.path.open("rb") as file:
                 file.readline(MAX_LINE_BYTES)
                 commit = decode_commit(file.readline(MAX_LINE_BYTES))
             if commit is None:
-                return float("inf")
+                return None
             self._received[segment.first_lsn] = commit.received
         return self._received[segment.first_lsn]
 
 
-def remove(disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int) -> int:
-    """Remove them, and return how many events of them a cursor had not read.
+def remove(disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int) -> Iterator[tuple[Reason, int]]:
+    """Remove them one by one: tells of each the reason, and how many events of it a cursor had not read.
 
     Raises:
-        OSError: some are left.
+        OSError: this one and those behind it are left.
     """
-    unread_events = 0
     for removal in removals:
         segment = removal.sealed.segment
+        unread_events = 0
         if removal.unread:
-            unread_events += sum(
+            unread_events = sum(
                 located.commit.count
                 for located in SegmentReader(segment, passing_over=True)
                 if located.commit.lsn > cursor_lsn
             )
         disk.unlink(segment.path)
+        yield removal.reason, unread_events
     if removals:
         disk.sync_folder(removals[0].sealed.segment.path.parent)
-    return unread_events

@@ -49,6 +49,7 @@ class Keeper:
     last_bytes: int = 0
     _unsaved_bytes: int = 0
     _not_before: float = 0.0
+    _tidy_not_before: float = 0.0
     _saving: Future[None] | None = None
     _told: dict[str, float] = field(default_factory=dict)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keeper"))
@@ -66,11 +67,18 @@ class Keeper:
     def save_soon(self, lsn: int, encode: Callable[[], bytes]) -> None:
         """Take the state at commit `lsn` now, and save it behind the caller's back; a failure is counted."""
         started = self.ticks()
+        self._tidy_not_before = started + self.checkpoint_seconds
         checkpoint = Checkpoint(lsn, self.clock(), encode())
         cost = self.ticks() - started
         self._not_before = started + max(self.checkpoint_seconds, cost / _MOST_OF_THE_TIME)
         self._unsaved_bytes = 0
         self._saving = self._thread.submit(self._save_and_tidy, checkpoint)
+
+    def tidy_soon(self) -> None:
+        """Tidy now and then also where nothing is saved: on a full disk nothing comes in any more."""
+        if self.ticks() >= self._tidy_not_before and (self._saving is None or self._saving.done()):
+            self._tidy_not_before = self.ticks() + self.checkpoint_seconds
+            self._saving = self._thread.submit(self._try_to_tidy)
 
     def save(self, lsn: int, body: bytes, *, alone: bool = False) -> None:
         """Save the state at commit `lsn`, and wait until it is.
@@ -96,12 +104,11 @@ class Keeper:
             checkpoint_lsn=self.checkpoints.oldest_lsn,
             cursor_lsn=cursor_lsn,
         )
-        unread = remove(self.disk, decision.removals, cursor_lsn=cursor_lsn)
-        for removal in decision.removals:
-            self.telemetry.removed_segments.labels(removal.reason).inc()
-        if unread:
-            self.telemetry.lost.labels("retention").inc(unread)
-            self._tell(f"removed {unread} events that promotion had not read: the disk is full")
+        for reason, unread in remove(self.disk, decision.removals, cursor_lsn=cursor_lsn):
+            self.telemetry.removed_segments.labels(reason).inc()
+            if unread:
+                self.telemetry.lost.labels("retention").inc(unread)
+                self._tell(f"removed {unread} events that promotion had not read: the disk is full")
         self.held_bytes = decision.held_bytes
         if decision.held_bytes:
             self._tell(
@@ -118,6 +125,9 @@ class Keeper:
             self._save(checkpoint, alone=False)
         except OSError as fault:
             self._tell(f"no checkpoint could be written ({fault.strerror}): the next start takes longer")
+        self._try_to_tidy()
+
+    def _try_to_tidy(self) -> None:
         try:
             self.tidy()
         except OSError as fault:

@@ -123,20 +123,26 @@ class Pipeline:
         """Commit group after group until `drain` is called and nothing waits any more."""
         self._tick()
         while self.broken is None:
-            if self.keeper.is_due(self.journal.last_lsn):
-                self.keeper.save_soon(self.journal.last_lsn, self._encode)
-            if not self._waiting:
-                if self._draining:
-                    break
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            group = self._next_group()
+            group: list[Waiting] = []
             try:
+                self._keep()
+                if not self._waiting:
+                    if self._draining:
+                        break
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                group = self._next_group()
                 await self._commit(group)
             except Exception as fault:  # noqa: BLE001 - to go on would leave senders without answers
                 _log.exception("a group of batches could not be taken to its end")
                 self._break(group, StorageBroken(f"a fault of the service's own: {fault!r}; start it again"))
+
+    def _keep(self) -> None:
+        if self.keeper.is_due(self.journal.last_lsn):
+            self.keeper.save_soon(self.journal.last_lsn, self._encode)
+        else:
+            self.keeper.tidy_soon()
 
     def drain(self) -> None:
         """Let `run` end once all that waits is committed."""
