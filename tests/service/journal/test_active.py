@@ -44,9 +44,13 @@ def test_blocks_that_a_segment_did_not_need_are_given_back_when_it_is_sealed(fol
 def test_more_is_reserved_where_that_is_written_full(folder, monkeypatch):
     monkeypatch.setattr("logweir_service.journal.active.ALLOCATE_BYTES", 4096)
     asked = []
-    disk = folder.disk
-    real = disk.allocate
-    monkeypatch.setattr(disk, "allocate", lambda *arguments: (asked.append(arguments[1:]), real(*arguments)))
+    real = folder.disk.allocate
+
+    def noted(file, offset, size):
+        asked.append((offset, size))
+        real(file, offset, size)
+
+    monkeypatch.setattr(folder.disk, "allocate", noted)
     with opened(folder) as (journal, _, _):
         for _ in range(30):
             commit(journal, [b'{"n":"%s"}' % (b"x" * 500)])

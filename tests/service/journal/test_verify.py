@@ -18,7 +18,7 @@ def folder(tmp_path):
 
 
 def verified(folder, *, before_lsn=100, disk=None, stopping=None):
-    told = []
+    told: list[str] = []
     verify(
         folder.journal,
         folder.identify(),
