@@ -10,7 +10,7 @@ import urllib3
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.end_to_end.live import LiveService
-from tests.end_to_end.sending import must_hold, request_line, sending, wait_for
+from tests.end_to_end.sending import Sender, must_hold, request_line, sending, wait_for
 
 FIFTY = 50
 ROUTES = 150
@@ -72,19 +72,24 @@ def test_fifty_scrapers_see_whole_pages_that_only_rise_through_restarts(tmp_path
         live.http = urllib3.PoolManager(retries=False, timeout=10, maxsize=FIFTY + 10)
         scrapers = [Scraper(live) for _ in range(FIFTY)]
         threads = [threading.Thread(target=scraper.run, args=(stopping,)) for scraper in scrapers]
+        for number in range(20):  # so that to read the journal anew takes a while
+            body = b"".join(request_line("many", 1000 * number + n) for n in range(1, 1001))
+            assert live.post(body).json()["accepted"] == 1000
         with sending(live, 2) as senders:
             for thread in threads:
                 thread.start()
             for end in (signal.SIGKILL, signal.SIGTERM):
                 wait_for(lambda: all(len(scraper.pages) > 1 for scraper in scrapers))
                 live.stop(end)
+                for checkpoint in (live.data / "checkpoints").glob("*.checkpoint"):
+                    checkpoint.unlink()
                 live.start()
             seen = {id(scraper): len(scraper.pages) for scraper in scrapers}
             wait_for(lambda: all(len(scraper.pages) > seen[id(scraper)] for scraper in scrapers))
             stopping.set()
             for thread in threads:
                 thread.join(30)
-        must_hold(live, *senders)
+        must_hold(live, *senders, Sender(live, "many", acknowledged=20_000))
     assert [fault for scraper in scrapers for fault in scraper.faults] == []
     for scraper in scrapers[:5]:  # to parse the pages of all takes longer than to serve them
         must_only_rise(scraper.pages)
