@@ -21,7 +21,8 @@ _START_SECONDS = 60
 class LiveService:
     """``logweir serve`` on `data`; use it as a context manager, or `start` and `stop` it.
 
-    `under` is a program that runs it, with its arguments, such as ``setpriv``.
+    `under` is a program that runs it, with its arguments, such as ``setpriv``; `module` stands in for
+    the command.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class LiveService:
         environment: dict[str, str] | None = None,
         python: str | Path = sys.executable,
         under: Sequence[str] = (),
+        module: str = "logweir_service",
     ) -> None:
         self.data = data
         self._arguments = arguments
         self._environment = environment or {}
         self._python = python
         self._under = under
+        self._module = module
         self._listen = "127.0.0.1:0"
         self.url = ""
         self.log: list[str] = []
@@ -66,7 +69,7 @@ class LiveService:
 
     def launch(self) -> None:
         """Start it and wait for nothing."""
-        command = [*self._under, str(self._python), "-m", "logweir_service", "serve"]
+        command = [*self._under, str(self._python), "-m", self._module, "serve"]
         command += ["--data", str(self.data), "--listen", self._listen, *self._arguments]
         clean = {
             key: value for key, value in os.environ.items() if not key.startswith(("LOGWEIR_", "SENTRY_"))

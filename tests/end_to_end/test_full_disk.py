@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import urllib3
 
-from logweir_service.journal.journal import MAX_SEGMENT_BYTES
+from tests.end_to_end import small_segments
 from tests.end_to_end.live import LiveService
 from tests.end_to_end.sending import Sender, must_hold, wait_for
 
@@ -39,6 +39,10 @@ def fill(sender):
     raise AssertionError("the disk never filled")
 
 
+def journal_bytes(live):
+    return sum(segment.stat().st_size for segment in (live.data / "journal").iterdir())
+
+
 @pytest.mark.fault(9)
 def test_full_disk_refuses_with_a_hint_and_goes_on_by_itself_when_there_is_room(small_disk):
     ballast = small_disk / "ballast"
@@ -67,7 +71,7 @@ def test_file_that_may_not_grow_refuses_the_group_and_kills_nobody(tmp_path):
     with LiveService(tmp_path / "data") as live:
         sender = Sender(live, "shop", per_body=100)
         assert sender.send()
-        journal = sum(segment.stat().st_size for segment in (live.data / "journal").iterdir())
+        journal = journal_bytes(live)
         limits = resource.prlimit(live.process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(live.process.pid, resource.RLIMIT_FSIZE, (journal + 50_000, limits[1]))
         refusal = fill(sender)
@@ -82,11 +86,9 @@ def test_file_that_may_not_grow_refuses_the_group_and_kills_nobody(tmp_path):
 
 @pytest.mark.fault(11)
 def test_service_without_file_descriptors_refuses_what_needs_one_and_lives_on(tmp_path):
-    with LiveService(tmp_path / "data") as live:
-        sender = Sender(live, "shop", per_body=1000, padding="x" * 3500)
-        while (
-            sum(segment.stat().st_size for segment in (live.data / "journal").iterdir()) < MAX_SEGMENT_BYTES
-        ):
+    with LiveService(tmp_path / "data", module=small_segments.__name__) as live:
+        sender = Sender(live, "shop", per_body=100)
+        while journal_bytes(live) < small_segments.MAX_SEGMENT_BYTES:
             assert sender.send()
         pid = live.process.pid
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
