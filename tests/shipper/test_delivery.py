@@ -97,6 +97,7 @@ def test_threads_share_one_stream_without_loss(service: PlayedService) -> None:
     assert service.holes == 0
 
 
+@pytest.mark.fault(24)
 def test_a_full_queue_drops_the_new_counts_by_level_and_tells_the_service(service: PlayedService) -> None:
     service.always = Fault(503)
     sender = transport(service, max_queue_bytes=20_000)
@@ -116,6 +117,7 @@ def test_a_full_queue_drops_the_new_counts_by_level_and_tells_the_service(servic
     assert sorted(number for _, number in service.stored) == [*range(1, kept + 1), 401, 402]
 
 
+@pytest.mark.fault(21)
 def test_a_lost_answer_followed_by_close_stores_and_counts_everything_once(service: PlayedService) -> None:
     service.script.append(Fault(200, stored=True, answered=False))
     sender = transport(service)
@@ -150,6 +152,7 @@ def test_an_event_replaced_after_it_had_arrived_is_not_stored_again(service: Pla
     assert {request.stream for request in service.requests} == {service.requests[0].stream}
 
 
+@pytest.mark.fault(20)
 def test_409_opens_a_new_stream_with_the_same_events_from_1(service: PlayedService) -> None:
     service.script.append(Fault(409))
     sender = transport(service)
@@ -162,6 +165,7 @@ def test_409_opens_a_new_stream_with_the_same_events_from_1(service: PlayedServi
     assert first.lines == second.lines
 
 
+@pytest.mark.fault(27)
 def test_413_halves_until_it_fits_and_only_a_single_event_is_replaced(service: PlayedService) -> None:
     original = service._answer
 
@@ -183,6 +187,7 @@ def test_413_halves_until_it_fits_and_only_a_single_event_is_replaced(service: P
     assert service.holes == 0
 
 
+@pytest.mark.fault(27)
 def test_415_and_400_fall_back_to_no_compression_once(service: PlayedService) -> None:
     for status in (415, 400):
         service.requests.clear()
@@ -197,6 +202,7 @@ def test_415_and_400_fall_back_to_no_compression_once(service: PlayedService) ->
         assert sender.stats()["dropped"] == {}
 
 
+@pytest.mark.fault(27)
 def test_of_what_is_refused_only_the_bad_event_is_dropped_counted_and_told(service: PlayedService) -> None:
     original = service._answer
 
@@ -218,6 +224,7 @@ def test_of_what_is_refused_only_the_bad_event_is_dropped_counted_and_told(servi
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.fault(26)
 def test_a_wrong_token_or_address_keeps_the_events_and_says_so_once(
     service: PlayedService, status: int
 ) -> None:
@@ -243,6 +250,7 @@ def test_retry_after_is_honoured(service: PlayedService) -> None:
     assert numbers(service) == [0]
 
 
+@pytest.mark.fault(24)
 def test_without_a_service_nothing_blocks_and_nothing_raises() -> None:
     said: list[bytes] = []
     sender = HttpTransport("http://127.0.0.1:9", notices=Notices(write=said.append))
@@ -264,6 +272,7 @@ def test_an_event_after_close_opens_a_new_stream(service: PlayedService) -> None
     assert len(service.closed) == 2, "closing twice says it once"
 
 
+@pytest.mark.fault(22)
 def test_a_forked_child_has_its_own_stream_and_sends_nothing_of_its_parent(service: PlayedService) -> None:
     sender = transport(service)
     sender.put(line(0), "info")
@@ -280,6 +289,7 @@ def test_a_forked_child_has_its_own_stream_and_sends_nothing_of_its_parent(servi
     assert sorted(streams.values()) == [[0, 1], [100]]
 
 
+@pytest.mark.fault(22)
 def test_a_child_of_a_fork_that_python_is_not_told_of_has_its_own_stream(
     service: PlayedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def get(path: str, *, count: int = 0, not_ready: str | None = None) -> httpx.Res
         ("&limit=1", 0, 0, False),
     ],
 )
+@pytest.mark.fault(50)
 def test_a_story_is_cut_behind_its_first_events_and_says_so(query, count, shown, truncated):
     answer = get(f"/v1/events?correlation_id=c1{query}", count=count).json()
     assert (answer["count"], answer["truncated"]) == (shown, truncated)
@@ -74,6 +75,7 @@ def test_events_are_answered_byte_for_byte():
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", ""])
+@pytest.mark.fault(50)
 def test_a_limit_that_is_none_is_refused(limit):
     answer = get(f"/v1/events?correlation_id=c1&limit={limit}", count=2)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")

@@ -83,6 +83,7 @@ def test_what_is_committed_wakes_the_worker_and_its_end_saves_the_cursor(life):
         assert life.saved == Position(2, 0)
 
 
+@pytest.mark.fault(46)
 def test_events_met_by_a_failing_server_arrive_in_order_once_it_recovers(life):
     with serving(*[Answer(500)] * 3, Answer(502), Answer(408)) as server, life.worker(server) as worker:
         life.commit(worker, event())

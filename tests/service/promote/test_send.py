@@ -55,6 +55,7 @@ def test_one_connection_serves_many_events(sender_to):
     assert outcomes == ["delivered"] * 3
 
 
+@pytest.mark.fault(52)
 def test_a_redirect_is_not_followed(sender_to):
     with serving() as elsewhere, serving(Answer(307, {"Location": elsewhere.dsn})) as server:
         assert sender_to(server.dsn).send(EVENT) == Outcome("again", "status_307", 60.0)
@@ -87,6 +88,7 @@ def test_a_lost_answer_and_an_absent_server_are_met_again(sender_to):
         "http://s3cr3t@host/1\nX: y",
     ],
 )
+@pytest.mark.fault(52)
 def test_a_malformed_dsn_is_one_clear_line_without_its_key(dsn):
     with pytest.raises(ConfigurationError) as refused:
         Sender(dsn)

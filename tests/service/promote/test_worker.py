@@ -103,6 +103,7 @@ def test_a_restart_after_a_kill_sends_what_was_not_delivered(promotion):
     assert promotion.sender.ids == ids((1, 1), (1, 2))
 
 
+@pytest.mark.fault(47)
 def test_a_kill_between_delivery_and_saving_sends_the_same_event_again(promotion):
     promotion.commit(event(correlation_id="c", exception=[{"type": "E"}]))
     promotion.run_until(3)
@@ -117,6 +118,7 @@ def test_a_kill_between_delivery_and_saving_sends_the_same_event_again(promotion
     assert first == again
 
 
+@pytest.mark.fault(46)
 def test_a_failing_server_is_asked_ever_more_seldom_and_nothing_is_lost(promotion):
     promotion.sender.outcomes = [AGAIN] * 12
     promotion.commit(event(), event())
@@ -140,6 +142,7 @@ def test_a_server_that_recovered_is_asked_again_soon_when_it_fails_anew(promotio
     assert gaps == [0.2, 0.4, 0.8, 0.0, 0.2]
 
 
+@pytest.mark.fault(46)
 def test_a_server_that_asks_for_a_pause_gets_it(promotion):
     promotion.sender.outcomes = [Outcome("again", "rate_limited", 60.0), Outcome("delivered", "", 600.0)]
     promotion.commit(event(), event())
@@ -154,6 +157,7 @@ def test_a_server_that_asks_for_a_pause_gets_it(promotion):
     assert promotion.sender.ids[2:] == ids((1, 1))
 
 
+@pytest.mark.fault(46)
 def test_an_event_that_is_too_large_is_sent_smaller(promotion):
     promotion.sender.outcomes = [Outcome("too_large", "too_large")] * 2
     promotion.commit(event(correlation_id="c"))
@@ -178,6 +182,7 @@ def test_an_event_that_is_never_small_enough_does_not_hold_up_the_next(promotion
     assert promotion.worker.report().dead == {"too_large": 1}
 
 
+@pytest.mark.fault(46)
 def test_an_event_that_the_server_refuses_is_counted_and_left_behind(promotion, caplog):
     promotion.sender.outcomes = [Outcome("refused", "status_400")]
     promotion.commit(event(), event())
