@@ -63,7 +63,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         _without_created_series()
-        self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry(auto_describe=True)
         if sys.platform == "linux":
             ProcessCollector(namespace="logweir", registry=self.registry)
         counter = self._counter
@@ -134,17 +134,23 @@ class Telemetry:
     def losses(self) -> dict[str, float]:
         """Every counter of something lost that is not 0, with its labels, since this process began."""
         found = {}
-        for family in self.registry.collect():
-            if f"{family.name}_total" in LOSSES:
-                for sample in family.samples:
-                    if sample.value:
-                        labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-                        found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        for family in self.registry.restricted_registry(LOSSES).collect():
+            for sample in family.samples:
+                if sample.value:
+                    labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
+                    found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
         return found
 
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
-        """Expose a number that something else keeps, read at each scrape."""
-        Gauge(name, help_text, registry=self.registry).set_function(read)
+        """Expose a number that something else keeps, read at each scrape; NaN where it cannot be read."""
+
+        def read_or_nan() -> float:
+            try:
+                return read()
+            except OSError:
+                return float("nan")
+
+        Gauge(name, help_text, registry=self.registry).set_function(read_or_nan)
 
     def watch_by(
         self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, float]]
