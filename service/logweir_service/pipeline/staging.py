@@ -123,7 +123,13 @@ def _without_repeated(journal: Journal, group: Group, batch: Batch) -> tuple[Bat
 def _is_news(
     journal: Journal, group: Group, fresh: Batch, placement: Placement, position: StreamPosition | None
 ) -> bool:
-    """Whether a commit is needed: events, or numbers taken, or the end of a stream."""
+    """Whether a commit is needed: events, or numbers taken, or the end of a stream.
+
+    A stream does not end in front of numbers that it has used already.
+    """
     if position is None:
         return fresh.count > 0
-    return placement.known < fresh.span or (fresh.closed and not journal.closed(group, position.stream))
+    if placement.known < fresh.span:
+        return True
+    at_end = position.next_seq >= journal.next_seq(group, position.stream)
+    return fresh.closed and at_end and not journal.closed(group, position.stream)

@@ -160,3 +160,13 @@ def test_replay_finds_the_same_ids_in_what_is_stored_as_were_found_in_what_came(
     for spelling in spellings:
         check([spelling], dated=dated, scrubbed=scrubbed, scrubber=scrubber)
     check(spellings, dated=dated, scrubbed=scrubbed, scrubber=scrubber)
+
+
+def test_end_of_a_stream_before_numbers_that_it_has_used_takes_nothing_back(settings):
+    async def use(pipeline):
+        await pipeline.submit(Delivery(request() * 20, STREAM, 1))
+        early = await pipeline.submit(Delivery(request() * 3 + b'{"_closed":{}}\n', STREAM, 5))
+        again = await pipeline.submit(Delivery(request() * 10, STREAM, 11))
+        return counts(early), early.next_seq, counts(again), [*exposed(pipeline).values()]
+
+    assert living(settings, use) == ((0, 3, 0), 21, (0, 10, 0), [20.0])
