@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable
@@ -147,8 +148,8 @@ class Keeper:
     def _try(self, checkpoint: Checkpoint, *, alone: bool) -> int:
         try:
             return self.checkpoints.save(checkpoint, alone=alone)
-        except OSError:
-            if not self.space.drop_ballast():
+        except OSError as fault:
+            if fault.errno not in (errno.ENOSPC, errno.EDQUOT) or not self.space.drop_ballast():
                 raise
         self._tell("gave up the ballast file for a checkpoint: the disk is full")
         return self.checkpoints.save(checkpoint, alone=alone)

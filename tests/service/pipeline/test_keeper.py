@@ -32,13 +32,14 @@ class TroubledDisk(Disk):
         self.going_on = threading.Event()
         self.going_on.set()
         self.failures = 0
+        self.error = errno.ENOSPC
         self.free = 10**12
 
     def fsync(self, file: int) -> None:
         assert self.going_on.wait(20)
         if self.failures:
             self.failures -= 1
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(self.error, os.strerror(self.error))
         super().fsync(file)
 
     def space(self, path: Path) -> tuple[int, int]:
@@ -164,6 +165,15 @@ def test_ballast_is_given_up_for_a_checkpoint_and_taken_up_again_later(keeper, d
     disk.free = 10**12
     keeper.tidy()
     assert keeper.space.has_ballast
+
+
+def test_ballast_is_kept_where_a_checkpoint_fails_for_another_reason_than_room(keeper, disk, caplog):
+    keeper.tidy()
+    disk.failures, disk.error = 1, errno.EIO
+    with pytest.raises(OSError, match="Input/output error"):
+        keeper.save(3, b"{}")
+    assert keeper.space.has_ballast
+    assert "the disk is full" not in caplog.text
 
 
 @pytest.mark.fault(10)
