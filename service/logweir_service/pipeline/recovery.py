@@ -69,12 +69,12 @@ class Start:
         )
         self.journal.known.marks.forget_counts()  # what was forgotten before the restart was told before it
         self.unusable += self.checkpoints.damaged
-        self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
         reset = "--reset-counters was given" if reset_counters else ""
         if recovery.missing and not reset:
             reset = recovery.missing[0]
         if reset:
             self.journal.leave_gap(RESTORED_GAP if reset_counters or recovery.lost_end else 1)
+        self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
         return Resumed(
             numbers=self.counting(rules) if reset else self._switch(before, rules),
             journal=recovery,

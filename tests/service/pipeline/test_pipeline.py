@@ -245,3 +245,22 @@ def test_story_is_found_by_the_index_live_and_after_a_restart(settings):
     live, again = with_pipeline(settings, first), with_pipeline(settings, second)
     assert len(live[1]) == 1
     assert again[1][0] == Stretch(0, again[1][0].end)  # what the checkpoint covers may hold any id
+
+
+def test_search_reads_all_segments_before_the_one_that_a_reset_begins(settings):
+    async def fill(pipeline):
+        await pipeline.submit(Delivery(line(correlation_id="one")))
+
+    async def look_up(pipeline):
+        return pipeline.index.look_up("one"), pipeline.journal.position
+
+    with_pipeline(settings, fill)
+
+    async def run():
+        service = compose(settings, reset_counters=True)
+        async with running(service):
+            return await look_up(service.pipeline), service.stories("one")
+
+    ((first_lsn, stretches), position), story = asyncio.run(run())
+    assert (first_lsn, stretches) == (position.segment_first_lsn, [])
+    assert len(story) == 1
