@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from logweir_service.disk import Disk, replace_durably
-from logweir_service.errors import UnknownFormat
+from logweir_service.errors import ConfigurationError, UnknownFormat
 
 FORMAT: Final = 1
 
@@ -40,6 +40,7 @@ class Cursor:
 
         Raises:
             UnknownFormat: when a newer version wrote it.
+            ConfigurationError: when this user must not read it.
         """
         try:
             saved = json.loads(self._path.read_bytes())
@@ -48,6 +49,10 @@ class Cursor:
             position = Position(int(saved["lsn"]), int(saved["line"]))
         except FileNotFoundError:
             return None
+        except OSError as fault:
+            raise ConfigurationError(
+                f"{self._path} cannot be read: {fault.strerror}; give this user read access"
+            ) from None
         except (ValueError, TypeError, KeyError) as fault:
             log.warning(
                 "%s cannot be read (%s): promotion starts at the journal's beginning", self._path, fault

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from logweir_service.errors import UnknownFormat
+from logweir_service.errors import ConfigurationError, UnknownFormat
 from logweir_service.promote.cursor import Cursor, Position
 
 from .parts import JOURNAL
@@ -51,3 +51,8 @@ def test_a_newer_format_is_refused_and_left_as_it_is(path):
 
     with pytest.raises(UnknownFormat, match="has format 2; this version knows 1"):
         Cursor(path, journal=JOURNAL).load()
+
+
+def test_cursor_that_cannot_be_read_is_told_with_its_path(tmp_path):
+    with pytest.raises(ConfigurationError, match=f"{tmp_path} cannot be read: Is a directory"):
+        Cursor(tmp_path, journal=JOURNAL).load()
