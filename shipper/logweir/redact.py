@@ -24,6 +24,9 @@ _SECRET_PAIRS: Final = frozenset(
     | {("encryption", "key"), ("pass", "word"), ("connection", "string"), ("card", "number")}
 )
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_END_OF_ACRONYM: Final = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])")
+"""As in ``DBPassword``; in ``APIkey`` it would part a word."""
+
 _BETWEEN_WORDS: Final = re.compile(r"[_\-.\s]+")
 
 TEXTS: Final = frozenset({"message", "exception_text", "stack_info", "url_path"})
@@ -66,7 +69,10 @@ to look for that first costs a tenth."""
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
     """Whether the value of `key` is to be replaced, judged by the key alone."""
-    parts = words(key)
+    return _holds_secret(words(key)) or _holds_secret(words(_END_OF_ACRONYM.sub("_", key)))
+
+
+def _holds_secret(parts: list[str]) -> bool:
     return not _SECRET_WORDS.isdisjoint(parts) or any(pair in _SECRET_PAIRS for pair in pairwise(parts))
 
 

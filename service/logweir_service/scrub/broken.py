@@ -8,8 +8,10 @@ from collections.abc import Callable
 from logweir.redact import REDACTED
 
 _ESCAPED = re.compile(r"\\(?:u00([2-7][0-9a-fA-F])|(/))")
-_KEY = re.compile(r'"((?:[^"\\]|\\.){0,128})"\s{0,9}:\s{0,9}(?!null\b|"?\[redacted)')
-"""Looked for from every quote on, since none of them can be trusted; bounded, so that it ends."""
+_MAX_KEY_CHARACTERS = 128
+
+_END_OF_KEY = re.compile(r'"\s{0,9}:\s{0,9}(?!null\b|"?\[redacted)')
+"""Keys are looked for from their ends: to try each quote as a beginning would take minutes for some lines."""
 
 _SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"?|[^\s,}\]]*')
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]')
@@ -19,8 +21,8 @@ def mask_members(text: str, is_secret: Callable[[str], bool]) -> str:
     """`text` without the values behind secret keys; a container that never ends is taken to the end."""
     parts: list[str] = []
     kept = 0
-    while found := _KEY.search(text, kept):
-        if is_secret(found[1]):
+    while found := _END_OF_KEY.search(text, kept):
+        if is_secret(_key(text, start=kept, end=found.start())):
             parts += text[kept : found.end()], REDACTED
             kept = _end_of_value(text, found.end())
         else:
@@ -37,6 +39,15 @@ def spelled_out(text: str) -> str:
 def _spelled_out(found: re.Match[str]) -> str:
     character = found[2] or chr(int(found[1], 16))
     return found[0] if character in '"\\' else character
+
+
+def _key(text: str, *, start: int, end: int) -> str:
+    """What stands between the last quote before `end` that nothing escapes and `end`."""
+    start = max(start, end - _MAX_KEY_CHARACTERS)
+    quote = text.rfind('"', start, end)
+    while quote > start and text[quote - 1] == "\\":
+        quote = text.rfind('"', start, quote)
+    return text[max(quote + 1, start) : end]
 
 
 def _end_of_value(text: str, start: int) -> int:

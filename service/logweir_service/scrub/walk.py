@@ -15,13 +15,14 @@ _TEXT = msgspec.json.Decoder(str)
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _REDACTED = msgspec.json.encode(REDACTED)
+_CONTAINERS = (b"{", b"[")
 
 IDENTITY = frozenset(
     """
     timestamp level event service correlation_id event_id trace_id span_id parent_span_id
     """.split()
 )
-"""Top-level fields that have a grammar, or that others are found by: they stay as they were judged."""
+"""Top-level fields that have a grammar, or that others are found by: their texts stay as they were judged."""
 
 
 class Walk:
@@ -69,7 +70,7 @@ class Walk:
         is_same = not self._anew
         for key, value in members.items():
             old = bytes(value)
-            new = old if key in kept else self._member(key, old)
+            new = old if key in kept and old[:1] not in _CONTAINERS else self._member(key, old)
             name = self._mask(key)
             is_same = is_same and new is old and name == key
             walked.append((name, new))

@@ -77,6 +77,10 @@ SECRETS = {
     "odd clock beside a secret": case("hunter3d", timestamp="yesterday", token="hunter3d"),
     "among odd numbers": raw("hunter3f", b'"n":1e999,"m":' + b"1" * 100 + b',"token":"hunter3f"'),
     "non-ascii neighbours": raw("hunter3g", '"ä":"\N{SNOWMAN}","token":"hunter3g"'.encode()),
+    "acronym before it": case("hunter4a", DBPassword="hunter4a"),
+    "acronym in it": case("hunter4b", APIkey="hunter4b"),
+    "in what should be an id": case("hunter4c", event_id={"password": "hunter4c"}),
+    "in a list for an id": case("hunter4d", trace_id=["Bearer hunter4d"]),
     "prefixed by a dash": case("hunter3h", **{"x-auth-token": "hunter3h"}),
 }
 """Found in any body that its sender has not redacted."""

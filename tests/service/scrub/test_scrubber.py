@@ -131,6 +131,9 @@ def test_lines_are_scrubbed_each_by_itself():
         (b'"token=hunter2"', b"hunter2"),
         (b'{"event": "password=hunter2", "service": "token=hunter2"}', b"hunter2"),
         (b'{"credentials": {"user": "u", "hidden": ["hunter2"', b"hunter2"),
+        (b'password": "hunter2", "the beginning is cut"', b"hunter2"),
+        (b'"the \\"new\\" password": "hunter2", oops', b"hunter2"),
+        (b'"new password \\"again": "hunter2", oops', b"hunter2"),
         *((case.line, case.secret) for case in SECRETS.values()),
         *((case.line[:-1], case.secret) for case in SECRETS.values()),
         *((b'"' + case.line + b"\xff", case.secret) for case in SECRETS.values()),
@@ -174,6 +177,12 @@ def test_what_is_no_event_keeps_all_else():
 def test_a_text_made_to_be_slow_is_not(text):
     RULED.line(json.dumps(event(token="x", text=text)).encode())
     RULED.raw(text.encode())
+
+
+@pytest.mark.timeout(20)  # to try each quote as the beginning of a key takes half a second a line
+def test_lines_of_quotes_hold_up_no_batch():
+    for _ in range(60):
+        PLAIN.raw(b'"\\' * 127_000)
 
 
 words = st.sampled_from(
