@@ -9,6 +9,7 @@ import msgspec
 import urllib3
 
 from logweir_service.errors import LookUpFailed
+from logweir_service.limits import Limits
 
 from .ask import ask, expect_ok
 
@@ -19,6 +20,9 @@ _MAX_BATCH_EVENTS: Final = 100
 class _Limits(msgspec.Struct):
     max_wire_bytes: int
     max_events: int
+    max_event_bytes: int
+    max_depth: int
+    max_keys: int
 
 
 class _Rejected(msgspec.Struct):
@@ -42,15 +46,16 @@ class Receiver:
         self._headers = {"Content-Type": "application/x-ndjson"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._limits = _decoded(ask(url, "/v1/limits", token=""), _Limits, f"{url.rstrip('/')}/v1/limits")
+        told = _decoded(ask(url, "/v1/limits", token=""), _Limits, f"{url.rstrip('/')}/v1/limits")
+        self.limits = Limits(**msgspec.structs.asdict(told))
 
     def batches(self, lines: Mapping[int, bytes]) -> Iterator[list[int]]:
         """The keys of `lines`, in batches within the service's limits."""
         batch: list[int] = []
         size = 0
-        most = min(_MAX_BATCH_EVENTS, self._limits.max_events)
+        most = min(_MAX_BATCH_EVENTS, self.limits.max_events)
         for key, line in lines.items():
-            if batch and (len(batch) == most or size + len(line) + 1 > self._limits.max_wire_bytes):
+            if batch and (len(batch) == most or size + len(line) + 1 > self.limits.max_wire_bytes):
                 yield batch
                 batch, size = [], 0
             batch.append(key)

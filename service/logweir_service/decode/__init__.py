@@ -3,7 +3,9 @@
 from .array import ArrayReader
 from .batch import Batch, Rejection
 from .decoder import Decoder
+from .line import LineJudge
+from .refused import Refused
 from .stored import StoredDecoder
 from .turns import Turns
 
-__all__ = ["ArrayReader", "Batch", "Decoder", "Rejection", "StoredDecoder", "Turns"]
+__all__ = ["ArrayReader", "Batch", "Decoder", "LineJudge", "Refused", "Rejection", "StoredDecoder", "Turns"]

@@ -171,17 +171,25 @@ def grep(service, text):
     return [line for line in lines.split(b"\n") if text.encode() in line]
 
 
-def test_retry_says_what_is_refused_again(capsys, service, data):
+def test_retry_sends_nothing_that_would_be_refused_again(capsys, service, data):
+    kept_before = kept(capsys, service)
     code, out, _ = retry(capsys, service, data, "--all", "--set", "level:=3")
     assert code == 1
     assert out == [
+        "1: not sent, invalid_field: level must be a string",
+        "2: not sent, invalid_field: level must be a string",
         "3: not sent, it is no JSON object, so no field can be set",
         "4: not sent, it is no JSON object, so no field can be set",
-        "1: refused, invalid_field: level must be a string",
-        "2: refused, invalid_field: level must be a string",
         "0 of 4 accepted",
     ]
+    out = retry(capsys, service, data, 3, 4)[1]
+    assert [line.split(", ")[1].split(":")[0] for line in out[:-1]] == ["invalid_json", "invalid_utf8"]
     assert Retried(data / "dead").ids() == set()
+    assert kept(capsys, service) == kept_before
+
+
+def kept(capsys, service):
+    return run(capsys, "ls", "--all", "--json", "--data", service.data)[1]
 
 
 def test_retry_of_one_code_sends_no_other(capsys, service, data):
@@ -196,7 +204,7 @@ def test_retry_of_more_than_a_receipt_lists_tells_of_each(capsys, service, tmp_p
     )
     code, out, _ = retry(capsys, service, data, "--all")
     assert code == 1
-    assert [line.split(":")[1].split(",")[0].strip() for line in out[:-1]] == ["refused", "accepted"] * 175
+    assert [line.split(":")[1].split(",")[0].strip() for line in out[:-1]] == ["not sent"] * 175 + ["accepted"] * 175
     assert out[-1] == "175 of 350 accepted"
     assert Retried(data / "dead").ids() == {*range(2, 351, 2)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from logweir_service.cli.commands import Commands, add_data_option
 from logweir_service.cli.outcome import FAILED, NOTHING_FOUND, USAGE
 from logweir_service.cli.send import Receiver
 from logweir_service.dead import Letter, Repairs, Retried, Unsendable, letters, sendable
+from logweir_service.decode import LineJudge, Refused
 from logweir_service.find import visible
 from logweir_service.settings import read_settings
 
@@ -82,13 +84,22 @@ def _wanted(found: Iterable[Letter], options: argparse.Namespace, *, home: set[i
 def _send(
     wanted: Iterable[Letter], receiver: Receiver, retried: Retried, *, repairs: Repairs, journal: UUID
 ) -> int:
-    """Send letters, print what became of each, note those accepted, and say how many these were."""
+    """Send letters, print what became of each, note those accepted, and say how many these were.
+
+    What would be refused again is not sent: the service would keep it once more, as another letter.
+    """
+    judge = LineJudge(receiver.limits)
     lines: dict[int, bytes] = {}
     for letter in wanted:
         try:
-            lines[letter.id] = sendable(letter, repairs=repairs, journal=journal)
+            line = sendable(letter, repairs=repairs, journal=journal)
+            judge.judge(line, received=time.time(), numbered=False)
         except Unsendable as reason:
             print(f"{letter.id}: not sent, {reason}")
+        except Refused as refused:
+            print(f"{letter.id}: not sent, {visible(f'{refused.code}: {refused.message}')}")
+        else:
+            lines[letter.id] = line
     accepted = 0
     for batch in receiver.batches(lines):
         refused = receiver.send([lines[each] for each in batch])
