@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
+from logweir_service.errors import OperatorError, Refusal
 from logweir_service.expose import Readable, reading_routes, refuse_alike, status_route
 from logweir_service.ingest import IngestDoor
 from logweir_service.status import encode_status
@@ -41,7 +42,11 @@ def http(service: Service) -> FastAPI:
 
 
 async def _status(service: Service) -> bytes:
-    told = await status_of_service(
-        service.pipeline, service.promotion, sentry=service.sentry, why_not_ready=service.why_not_ready()
-    )
+    try:
+        told = await status_of_service(
+            service.pipeline, service.promotion, sentry=service.sentry, why_not_ready=service.why_not_ready()
+        )
+    except (OSError, OperatorError) as fault:
+        message = f"the data folder cannot be read: {fault}"
+        raise Refusal(503, "storage_error", message, retry_after_seconds=5) from None
     return encode_status(told)

@@ -204,7 +204,9 @@ def test_retry_of_more_than_a_receipt_lists_tells_of_each(capsys, service, tmp_p
     )
     code, out, _ = retry(capsys, service, data, "--all")
     assert code == 1
-    assert [line.split(":")[1].split(",")[0].strip() for line in out[:-1]] == ["not sent"] * 175 + ["accepted"] * 175
+    assert [line.split(":")[1].split(",")[0].strip() for line in out[:-1]] == ["not sent"] * 175 + [
+        "accepted"
+    ] * 175
     assert out[-1] == "175 of 350 accepted"
     assert Retried(data / "dead").ids() == {*range(2, 351, 2)}
 

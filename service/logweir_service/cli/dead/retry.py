@@ -96,8 +96,8 @@ def _send(
             judge.judge(line, received=time.time(), numbered=False)
         except Unsendable as reason:
             print(f"{letter.id}: not sent, {reason}")
-        except Refused as refused:
-            print(f"{letter.id}: not sent, {visible(f'{refused.code}: {refused.message}')}")
+        except Refused as verdict:
+            print(f"{letter.id}: not sent, {visible(f'{verdict.code}: {verdict.message}')}")
         else:
             lines[letter.id] = line
     accepted = 0
