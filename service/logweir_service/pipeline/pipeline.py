@@ -30,6 +30,7 @@ from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
 from .staging import Staged, Waiting, check_grant, stage
 from .state import encode
+from .taking import Taking
 
 _MAX_GROUP_BYTES = 8 << 20
 _MAX_GROUP_BATCHES = 256
@@ -77,6 +78,7 @@ class Pipeline:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
+    _taking: Taking = field(default_factory=Taking)
     _decoding: Turns = field(default_factory=Turns)
     _applying: Turns = field(default_factory=Turns)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
@@ -239,6 +241,7 @@ class Pipeline:
                 await loop.run_in_executor(self._writer, self._write, group, letters)
         except Refusal as refusal:
             self.telemetry.write_errors.inc()
+            self._taking.refused(refusal.message)
             for waiting in bodies:
                 waiting.reply(refusal)
             return
@@ -247,6 +250,7 @@ class Pipeline:
             self._break(bodies, error)
             return
         if group.commits:
+            self._taking.took()
             self.journal.settle(group)
             self.keeper.note(sum(map(len, group.buffers)))
         await self._applying.take(self._apply(group, staged))

@@ -47,6 +47,25 @@ def fail(error_number):
     return failing
 
 
+def test_log_says_once_that_events_are_refused_and_once_that_they_are_taken_again(
+    settings, monkeypatch, caplog
+):
+    async def use(pipeline):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "writev", fail(errno.ENOSPC))
+            for _ in range(3):
+                with pytest.raises(Refusal):
+                    await pipeline.submit(Delivery(line()))
+        for _ in range(3):
+            await pipeline.submit(Delivery(line()))
+
+    with_pipeline(settings, use)
+    told = [record.message for record in caplog.records if record.message.startswith("events are")]
+    assert len(told) == 2
+    assert "full" in told[0]
+    assert told[1] == "events are taken again"
+
+
 def test_full_disk_refuses_the_group_and_the_next_one_is_taken(settings, monkeypatch):
     async def use(pipeline):
         monkeypatch.setattr(os, "writev", fail(errno.ENOSPC))

@@ -53,6 +53,16 @@ def test_a_running_service_tells_where_it_stands(live):
     assert told.checkpoint is not None
 
 
+def test_a_running_service_whose_folder_cannot_be_read_says_so(live, capsys):
+    format_file = live.data / "format.json"
+    format_file.rename(live.data / "away")
+    answer = live.get("/v1/status")
+    assert (answer.status, answer.json()["error"]) == (503, "storage_error")
+    code, out, err = run(capsys, "--url", live.url)
+    assert (code, out, len(err)) == (1, [], 1)
+    (live.data / "away").rename(format_file)
+
+
 def test_the_folder_tells_the_same_beside_the_running_service(live):
     told, read = asked(live), status_of_folder(DataFolder(live.data))
     assert (read.state, read.pid) == ("running", live.process.pid)
