@@ -34,7 +34,7 @@ class JournalReader:
         for segment, following in zip_longest(known, known[1:]):
             if following is not None and following.first_lsn <= after_lsn + 1:
                 continue
-            for located in SegmentReader(segment, passing_over=True):
+            for located in _left(segment):
                 if located.commit.lsn > after_lsn:
                     yield _stored(located)
 
@@ -43,7 +43,7 @@ class JournalReader:
         for segment in segments(self._folder):
             if segment.first_lsn >= segment_first_lsn:
                 start = offset if segment.first_lsn == segment_first_lsn else 0
-                for located in SegmentReader(segment, offset=start, passing_over=True):
+                for located in _left(segment, offset=start):
                     yield _stored(located)
 
     def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
@@ -66,6 +66,14 @@ class JournalReader:
                     yield from _scan(segment, needle)
                 except FileNotFoundError:
                     continue  # removed by retention while the scan was on its way
+
+
+def _left(segment: Segment, *, offset: int = 0) -> Iterator[Located]:
+    """The batches of a segment; none where retention has removed it between the listing and now."""
+    try:
+        yield from SegmentReader(segment, offset=offset, passing_over=True)
+    except FileNotFoundError:
+        return
 
 
 def _stored(located: Located) -> StoredBatch:

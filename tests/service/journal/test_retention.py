@@ -209,6 +209,18 @@ def test_search_that_reads_while_segments_go_ends_without_an_error(folder):
 
 
 @pytest.mark.fault(16)
+def test_cursor_that_reads_while_segments_go_goes_on_behind_them(folder):
+    write_journal(folder, 12, max_segment_bytes=300)
+    with opened(folder, max_segment_bytes=300) as (journal, _, _):
+        reading = journal.batches(0)
+        begun = journal.reader.batches_from(3, 0)
+        first, second = next(reading), next(begun)
+        [*remove(folder.disk, removals(folder, cursor_lsn=12), cursor_lsn=12)]
+        assert [first.lsn, *(batch.lsn for batch in reading)] == [1, 2, 11, 12]
+        assert [second.lsn, *(batch.lsn for batch in begun)] == [3, 4, 11, 12]
+
+
+@pytest.mark.fault(16)
 def test_size_of_the_journal_can_be_asked_while_a_segment_goes(folder, monkeypatch):
     write_journal(folder, 6, max_segment_bytes=300)
     with opened(folder) as (journal, _, _):
