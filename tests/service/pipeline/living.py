@@ -89,3 +89,15 @@ async def settled(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
 def sealed_paths(folder: Path) -> list[Path]:
     """The segments of a data folder but for the last, oldest first."""
     return sorted((folder / "journal").glob("*.ndjson"))[:-1]
+
+
+def checkpoint(pipeline: Pipeline) -> None:
+    """Save the state as it is now."""
+    pipeline.keeper.save(pipeline.journal.last_lsn, pipeline._encode())
+
+
+def spoil(path: Path) -> None:
+    """Let an event of a segment read as another of the same length."""
+    content = path.read_bytes()
+    assert b'"http.request"' in content
+    path.write_bytes(content.replace(b'"http.request"', b'"http.rebuest"', 1))
