@@ -55,8 +55,7 @@ class Tail:
         known = segments(self._folder.journal)
         for segment, following in zip_longest(known, known[1:]):
             if following is None or following.first_lsn > self.last_lsn + 1:
-                if self._position is None or segment.first_lsn > self._position.last_lsn:
-                    self._expect(segment.first_lsn, segment)
+                self._expect(segment.first_lsn, segment)
                 yield from self._read(segment, is_last=following is None)
         self.lost_end = self._ends_early(known[-1] if known else None)
         if known and not self.lost_end:

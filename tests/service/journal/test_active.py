@@ -63,6 +63,7 @@ def test_more_is_reserved_where_that_is_written_full(folder, monkeypatch):
 
 @pytest.mark.fault(9)
 def test_no_room_to_reserve_is_no_fault_and_is_not_tried_again(folder, monkeypatch):
+    monkeypatch.setattr("logweir_service.journal.active.ALLOCATE_BYTES", 1)
     asked = []
 
     def full(*arguments):

@@ -129,3 +129,8 @@ def test_ids_are_looked_through_once_a_minute_and_never_forgotten_too_early():
     assert known(everything.event_ids, 1) == [1]  # to the minute
     everything.expire(START + KEPT_SECONDS + 60)
     assert known(everything.event_ids, 1) == []
+    everything.event_ids.add(of(2), START)
+    everything.expire(START + KEPT_SECONDS + 61)
+    assert known(everything.event_ids, 2) == [2]
+    everything.expire(START + KEPT_SECONDS + 120)
+    assert known(everything.event_ids, 2) == []
