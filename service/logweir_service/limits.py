@@ -24,4 +24,4 @@ class Limits:
     max_zstd_window_bytes: int = 8 << 20
     """Window of a zstd frame, which a reader must hold in memory."""
     max_pending_bytes: int = 256_000_000
-    """Bodies accepted but not yet durable; above it 503, so that overload costs no memory."""
+    """Bodies on their way in, and not yet durable; above it 503, so that overload costs no memory."""

@@ -31,11 +31,17 @@ class SenderGone(Exception):
     """The client hung up before its body was complete."""
 
 
-async def read_body(receive: Callable[[], Awaitable[Any]], *, declared: str | None, limits: Limits) -> bytes:
-    """Read a body of at most `limits.max_wire_bytes`.
+async def read_body(
+    receive: Callable[[], Awaitable[Any]],
+    *,
+    declared: str | None,
+    limits: Limits,
+    take: Callable[[int], None],
+) -> bytes:
+    """Read a body of at most `limits.max_wire_bytes`; `take` is asked before each piece of it is kept.
 
     Raises:
-        Refusal: 413, as soon as it is known to be larger.
+        Refusal: 413, as soon as it is known to be larger; or what `take` refuses with.
         SenderGone: the connection ended first.
     """
     if declared is not None and declared.isdigit() and int(declared) > limits.max_wire_bytes:
@@ -50,6 +56,7 @@ async def read_body(receive: Callable[[], Awaitable[Any]], *, declared: str | No
         size += len(chunk)
         if size > limits.max_wire_bytes:
             raise _too_large("body", limits.max_wire_bytes)
+        take(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)

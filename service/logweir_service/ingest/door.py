@@ -54,7 +54,8 @@ class IngestDoor:
         headers = dict(scope["headers"])
         try:
             grant = self._authenticate(headers)
-            delivery = await self._delivery(headers, receive, grant)
+            with self.pipeline.receiving() as take:
+                delivery = await self._delivery(headers, receive, grant, take=take)
             receipt = await self.pipeline.submit(delivery)
         except SenderGone:
             _log.info("a sender at %s hung up in the middle of a body", _peer(scope))
@@ -74,12 +75,14 @@ class IngestDoor:
             )
         return grant
 
-    async def _delivery(self, headers: dict[bytes, bytes], receive: Receive, grant: Grant) -> Delivery:
+    async def _delivery(
+        self, headers: dict[bytes, bytes], receive: Receive, grant: Grant, *, take: Callable[[int], None]
+    ) -> Delivery:
         stream, seq = _identity(headers)
         is_array = _is_array(headers.get(b"content-type", b"").decode("latin-1"))
         encoding = headers.get(b"content-encoding", b"").decode("latin-1")
         declared = headers.get(b"content-length", b"").decode("latin-1") or None
-        wire = await read_body(receive, declared=declared, limits=self.limits)
+        wire = await read_body(receive, declared=declared, limits=self.limits, take=take)
         body = await unpack(wire, encoding, self.limits)
         if is_array and len(body) > _AT_ONCE_BYTES:
             body = await asyncio.to_thread(self.arrays.lines, body)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -107,6 +108,25 @@ class Pipeline:
         self.telemetry.recovered(resumed.journal, unusable_checkpoints=len(resumed.unusable))
         self.resumed = resumed
         return resumed
+
+    @contextmanager
+    def receiving(self) -> Iterator[Callable[[int], None]]:
+        """Count a body in the making as pending: what is handed to the yielded call, until the context ends.
+
+        That call raises `Refusal` where there is no more room, or nothing can be taken at all.
+        """
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            self._admit(size)
+            self._pending_bytes += size
+            held += size
+
+        try:
+            yield take
+        finally:
+            self._pending_bytes -= held
 
     async def submit(self, delivery: Delivery) -> Receipt:
         """Take a body in; returns when its events are durable and counted.
@@ -219,7 +239,7 @@ class Pipeline:
         if self.resumed is None:
             raise Refusal(503, "starting", "the journal is being read; try again soon", retry_after_seconds=1)
         if self._pending_bytes + size > self.limits.max_pending_bytes:
-            raise Refusal(503, "overloaded", "too much waits for the disk", retry_after_seconds=3)
+            raise Refusal(503, "overloaded", "too much waits for the disk, or is on its way in", retry_after_seconds=3)
 
     def _next_group(self) -> list[Waiting]:
         size = count = 0

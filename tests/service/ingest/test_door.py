@@ -12,6 +12,7 @@ import pytest
 from backports import zstd
 
 from logweir_service.app import compose, http, running
+from logweir_service.limits import Limits
 from logweir_service.settings import Settings
 
 TIMESTAMP = "2026-09-21T14:13:20.000000Z"
@@ -396,3 +397,32 @@ def test_refusal_that_passes_says_when_to_come_again_and_spreads_it(tmp_path, mo
     waits = {int(answer.headers["retry-after"]) for answer in answers}
     assert min(waits) >= 20
     assert len(waits) > 1
+
+
+@pytest.mark.fault(53)
+def test_bodies_that_are_still_on_their_way_count_as_pending(tmp_path):
+    body = line(note="x" * 500)
+    canonical = {"content-type": "application/x-ndjson"}
+
+    async def run():
+        service = compose(Settings(LOGWEIR_DATA=tmp_path / "data"))
+        service.pipeline.limits = Limits(max_pending_bytes=len(body) + 100)
+        transport = httpx.ASGITransport(http(service))
+        async with running(service), httpx.AsyncClient(transport=transport, base_url="http://logweir") as one:
+
+            async def post(content):
+                return await one.post("/v1/events", content=content, headers=canonical)
+
+            meanwhile = []
+
+            async def slowly():
+                yield body[:400]
+                meanwhile.append(await post(body))
+                yield body[400:]
+
+            slow = await post(slowly())
+            return [*meanwhile, slow, await post(body)]
+
+    refused, *taken = asyncio.run(run())
+    assert (refused.status_code, refused.json()["error"]) == (503, "overloaded")
+    assert [answer.json()["accepted"] for answer in taken] == [1, 1]
