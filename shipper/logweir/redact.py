@@ -15,8 +15,8 @@ REDACTED: Final = "[redacted]"
 
 _SECRET_WORDS: Final = frozenset(
     """
-    password passwd pwd passphrase passcode secret secrets token authorization cookie credential credentials
-    apikey privatekey accesskey jwt csrf xsrf otp cvv cvc
+    password passwords passwd pwd passphrase passcode secret secrets token authorization cookie cookies
+    credential credentials apikey privatekey accesskey jwt csrf xsrf otp cvv cvc
     """.split()
 )
 _SECRET_PAIRS: Final = frozenset(

@@ -239,7 +239,9 @@ class Pipeline:
         if self.resumed is None:
             raise Refusal(503, "starting", "the journal is being read; try again soon", retry_after_seconds=1)
         if self._pending_bytes + size > self.limits.max_pending_bytes:
-            raise Refusal(503, "overloaded", "too much waits for the disk, or is on its way in", retry_after_seconds=3)
+            raise Refusal(
+                503, "overloaded", "too much waits for the disk, or is on its way in", retry_after_seconds=3
+            )
 
     def _next_group(self) -> list[Waiting]:
         size = count = 0

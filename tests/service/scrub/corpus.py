@@ -81,6 +81,7 @@ SECRETS = {
     "acronym in it": case("hunter4b", APIkey="hunter4b"),
     "in what should be an id": case("hunter4c", event_id={"password": "hunter4c"}),
     "in a list for an id": case("hunter4d", trace_id=["Bearer hunter4d"]),
+    "several of them": case("hunter4e", http_request_cookies={"sid": "hunter4e"}),
     "prefixed by a dash": case("hunter3h", **{"x-auth-token": "hunter3h"}),
 }
 """Found in any body that its sender has not redacted."""
