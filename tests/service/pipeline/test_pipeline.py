@@ -189,6 +189,24 @@ def test_fault_of_its_own_ends_the_service_instead_of_leaving_senders_without_an
     assert [refusal.status for refusal in refusals] == [503] * 3
 
 
+def test_fault_while_the_state_is_taken_ends_the_service_instead_of_leaving_senders_without_an_answer(
+    settings, monkeypatch
+):
+    async def use(pipeline):
+        stopped = asyncio.Event()
+        pipeline.on_broken = stopped.set
+        monkeypatch.setattr(pipeline.telemetry, "losses", fail(errno.EDOM))
+        pipeline.keeper.last_lsn = -1  # a checkpoint is due at the next look
+        pipeline.keeper._not_before = 0.0
+        await asyncio.wait_for(stopped.wait(), 20)
+        monkeypatch.undo()
+        with pytest.raises(Refusal) as refusal:
+            await pipeline.submit(Delivery(line()))
+        return refusal.value.status
+
+    assert with_pipeline(settings, use) == 503
+
+
 def test_bodies_that_wait_while_the_disk_breaks_are_refused_too(settings, monkeypatch):
     async def use(pipeline):
         asked = threading.Event()
