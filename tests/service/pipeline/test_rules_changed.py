@@ -1,7 +1,12 @@
 """What becomes of the numbers where the rules were changed between two starts."""
 
+import errno
+import os
+
 import pytest
 
+from logweir_service.disk import Disk
+from logweir_service.errors import StorageBroken
 from logweir_service.pipeline import Delivery
 from logweir_service.rules import load_texts
 from logweir_service.settings import Settings
@@ -148,3 +153,32 @@ def test_checkpoints_whose_rules_cannot_be_read_leave_the_whole_journal_to_the_r
     assert living(settings, look) == expected
     monkeypatch.undo()
     assert living(settings, look) == expected
+
+
+class RefusingDisk(Disk):
+    """Has no room for a checkpoint."""
+
+    def replace(self, old, new):
+        if new.suffix == ".checkpoint":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().replace(old, new)
+
+
+@pytest.mark.fault(10, 44)
+def test_nothing_is_taken_under_rules_that_no_checkpoint_could_name(settings, rules, caplog):
+    killed(settings, send_save_send)
+    assert living(settings, look, disk=RefusingDisk())["kept_total"] == 2.0
+    assert "the next start takes longer" in caplog.text
+    rules.write_text(AFTER)
+    with pytest.raises(StorageBroken, match="make room on it"):
+        living(settings, look, disk=RefusingDisk())
+    assert living(settings, look) == {"kept_total": 2.0}
+
+
+@pytest.mark.fault(44)
+def test_checkpoint_from_before_the_change_does_not_outlive_it(settings, rules):
+    killed(settings, send_save_send)
+    assert len([*(settings.data / "checkpoints").glob("*.checkpoint")]) == 2
+    rules.write_text(AFTER)
+    killed(settings, look)
+    assert len([*(settings.data / "checkpoints").glob("*.checkpoint")]) == 1
