@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     from logweir_service.app import serve  # noqa: PLC0415 - HTTP costs half a second that no other needs
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # of bad requests the door tells, with their sender
     settings = read_settings(listen=options.listen, data=options.data, rules=options.rules)
     refuse_open_doors(settings)
     serve(settings, reset_counters=options.reset_counters)

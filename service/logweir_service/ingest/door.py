@@ -58,7 +58,7 @@ class IngestDoor:
                 delivery = await self._delivery(headers, receive, grant, take=take)
             receipt = await self.pipeline.submit(delivery)
         except SenderGone:
-            _log.info("a sender at %s hung up in the middle of a body", _peer(scope))
+            _log.info("a sender at %s hung up, or was too slow, in the middle of a body", _peer(scope))
             return
         except Refusal as refusal:
             self.pipeline.telemetry.requests.labels(str(refusal.status)).inc()

@@ -7,10 +7,13 @@ without end keeps their memory.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import ClassVar, NoReturn
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+_log = logging.getLogger("logweir_service.ingest")
 
 MAX_HEAD_BYTES = 16 << 10
 """Request line and headers together."""
@@ -119,6 +122,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is None or cycle.response_complete:  # else whoever reads the body tells
+            self._tell(status, code, message)
         if cycle is None or cycle.response_complete or not cycle.response_started:
             content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
             head = (
@@ -127,6 +132,12 @@ class GuardedProtocol(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + content)
         self.transport.close()
+
+    def _tell(self, status: int, code: str, message: str) -> None:
+        if code == "too_slow" and self._received_bytes == 0:
+            return  # it never said a word: a probe of the port, or a connection kept in store
+        sender = self.client[0] if self.client else "an unknown address"
+        _log.info("refused a request of a sender at %s: %d %s, %s", sender, status, code, message)
 
 
 _HEAD_TOO_LARGE = (431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes before the body")

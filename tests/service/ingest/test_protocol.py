@@ -75,6 +75,27 @@ def test_slow_request_is_ended_with_408(port, parts):
     assert b'"error":"too_slow"' in answer
 
 
+@pytest.mark.fault(31)
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ((), []),
+        ((b"GET / HTTP/1.1\r\n",), ["408 too_slow"]),
+        ((b"\x1b[31m\r\n\r\n",), ["400 invalid_http"]),
+        ((b"GET / HTTP/1.1\r\n\r\n",), ["400 invalid_http"]),
+        ((b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,), ["431 headers_too_large"]),
+        ((b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",), []),
+    ],
+    ids=["silence", "half a head", "no HTTP", "no host", "a large head", "half a body, told by who reads it"],
+)
+def test_bad_request_is_one_line_in_the_log_that_names_its_sender(port, caplog, parts, told):
+    caplog.set_level("INFO", "logweir_service")
+    talk(port, *parts)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("logweir")]
+    assert [line.partition(": ")[2].split(",")[0] for line in lines] == told
+    assert all("127.0.0.1" in line for line in lines)
+
+
 @pytest.mark.fault(30)
 def test_head_that_drips_on_is_ended_though_it_never_pauses(port):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
