@@ -29,31 +29,45 @@ metrics:
 """
 
 
-def settings(folder: Path) -> Settings:
-    """With rules that compile at once, and a checkpoint after every group."""
+def settings(folder: Path, *, checkpoint_seconds: float, retention_bytes: int) -> Settings:
+    """With rules that compile at once."""
     rules = folder / "own.yaml"
     if not rules.exists():
         rules.write_text(RULES)
     values: dict[str, Any] = {"LOGWEIR_DATA": folder / "data", "LOGWEIR_RULES": str(rules)}
-    few: dict[str, Any] = {"LOGWEIR_CHECKPOINT_SECONDS": 0.000_001, "LOGWEIR_BALLAST_BYTES": 4096}
+    few: dict[str, Any] = {
+        "LOGWEIR_CHECKPOINT_SECONDS": checkpoint_seconds,
+        "LOGWEIR_BALLAST_BYTES": 4096,
+        "LOGWEIR_RETENTION_BYTES": retention_bytes,
+    }
     return Settings(**values | few | {"LOGWEIR_MIN_FREE_BYTES": 0})
 
 
 @asynccontextmanager
-async def in_process(folder: Path, disk: Disk, *, max_segment_bytes: int = 1500) -> AsyncIterator[Pipeline]:
-    """Recover, serve for as long as the context lasts, and stop in good order."""
+async def in_process(
+    folder: Path,
+    disk: Disk,
+    *,
+    max_segment_bytes: int = 1500,
+    checkpoint_seconds: float = 1e-6,
+    retention_bytes: int = 1 << 30,
+) -> AsyncIterator[Pipeline]:
+    """Recover, serve for as long as the context lasts, and stop in good order.
+
+    Unless told otherwise, it saves its state after every group.
+    """
+    given = settings(folder, checkpoint_seconds=checkpoint_seconds, retention_bytes=retention_bytes)
     with patch.object(composition, "Journal", partial(Journal, max_segment_bytes=max_segment_bytes)):
-        service = app.compose(settings(folder), disk=disk)
+        service = app.compose(given, disk=disk)
     async with app.running(service):
         yield service.pipeline
 
 
 def requests_counted(pipeline: Pipeline) -> int:
-    """What the one metric says."""
-    for line in pipeline.expose(openmetrics=False).decode().splitlines():
-        if line.startswith("own_requests_total{"):
-            return int(float(line.rpartition(" ")[2]))
-    return 0
+    """What the one metric says, of all services together."""
+    lines = pipeline.expose(openmetrics=False).decode().splitlines()
+    counted = [line.rpartition(" ")[2] for line in lines if line.startswith("own_requests_total{")]
+    return int(sum(map(float, counted)))
 
 
 def stored(folder: Path) -> Stored:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
+from uuid import uuid4
 
 KEPT: Final = "replaced"
 """Folder of hard links to what was renamed over or removed, so that a power cut can bring it back."""
@@ -24,7 +24,6 @@ class Ledger:
         (folder / KEPT).mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file = os.open(folder / "ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
-        self._numbers = count()
 
     def note(self, what: str, *details: Any) -> None:
         """Add a line; it is there when this returns, whatever becomes of the process."""
@@ -32,7 +31,7 @@ class Ledger:
 
     def token(self) -> str:
         """A word that was never used before."""
-        return f"{os.getpid()}-{next(self._numbers)}"
+        return uuid4().hex
 
     def keep(self, path: Path) -> str | None:
         """A second name for a file that is about to lose its own, or None where there is no file."""
