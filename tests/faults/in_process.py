@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -54,11 +55,12 @@ async def in_process(
 ) -> AsyncIterator[Pipeline]:
     """Recover, serve for as long as the context lasts, and stop in good order.
 
-    Unless told otherwise, it saves its state after every group.
+    Unless told otherwise, it saves its state and removes old segments after every group.
     """
     given = settings(folder, checkpoint_seconds=checkpoint_seconds, retention_bytes=retention_bytes)
     with patch.object(composition, "Journal", partial(Journal, max_segment_bytes=max_segment_bytes)):
         service = app.compose(given, disk=disk)
+    service.pipeline.keeper._tidy_not_before = time.monotonic() + checkpoint_seconds
     async with app.running(service):
         yield service.pipeline
 
