@@ -6,7 +6,6 @@ import pytest
 
 from logweir_service.disk import Disk
 from logweir_service.errors import Refusal, StorageBroken
-from logweir_service.journal import DataFolder
 from logweir_service.journal.active import ALLOCATE_BYTES
 
 from .written import commit, numbered, opened, segment_paths
@@ -14,11 +13,6 @@ from .written import commit, numbered, opened, segment_paths
 
 def allocated(path):
     return path.stat().st_blocks * 512
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return DataFolder(tmp_path / "data")
 
 
 def test_blocks_are_reserved_ahead_and_no_zero_byte_shows(folder):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logweir_service.disk import Disk
-from logweir_service.journal import DataFolder, Policy, SealedSegments, decide, remove
+from logweir_service.journal import Policy, SealedSegments, decide, remove
 from logweir_service.journal.retention import Removal, Sealed
 from logweir_service.journal.segment import Segment
 
@@ -108,11 +108,6 @@ def test_nothing_that_is_needed_goes_and_the_oldest_go_first(made, policy, missi
         assert left <= policy.max_bytes
         assert total - left >= missing
         assert NOW - segments[len(gone)].received <= policy.max_age_seconds
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return DataFolder(tmp_path / "data")
 
 
 def write_timed(folder, *received, max_segment_bytes=300):

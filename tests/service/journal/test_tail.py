@@ -4,17 +4,12 @@ import os
 import pytest
 
 from logweir_service.disk import Disk
-from logweir_service.journal import DataFolder, Position
+from logweir_service.journal import Position
 
 from .written import commit, damage, flip, numbered, opened, segment_paths, write_journal
 
 SMALL = 300
 """Bytes after which a segment is followed by another: two commits each."""
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return DataFolder(tmp_path / "data")
 
 
 def test_only_what_stands_behind_the_position_is_read_again(folder):

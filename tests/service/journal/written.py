@@ -6,15 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from logweir_service.journal import (
-    Checkpoints,
-    DataFolder,
-    Journal,
-    Position,
-    Recovery,
-    StreamPosition,
-    crc32,
-)
+from logweir_service.journal import DataFolder, Group, Journal, Position, Recovery, StreamPosition, crc32
 from logweir_service.journal.known import KnownState
 
 RECEIVED = 1_790_000_000.25
@@ -46,7 +38,7 @@ def commit(
     *batches: Sequence[bytes],
     received: float = RECEIVED,
     position: StreamPosition | None = None,
-) -> None:
+) -> Group:
     """Commit the batches, each a list of lines, as one group."""
     group = journal.begin(received)
     for lines in batches:
@@ -54,6 +46,7 @@ def commit(
         journal.append(group, text, count=len(lines), lines_crc32=crc32(text), position=position)
     journal.write(group)
     journal.settle(group)
+    return group
 
 
 def numbered(count: int, *, first: int = 1) -> list[bytes]:
@@ -90,6 +83,19 @@ def damage(path: Path, line: bytes) -> None:
     path.write_bytes(content.replace(line, line.replace(b"n", b"m")))
 
 
-def checkpoints_of(folder: DataFolder) -> Checkpoints:
-    """The checkpoints of a folder that a service has used."""
-    return Checkpoints(folder.checkpoints, journal=folder.identify(), disk=folder.disk)
+def recovered(folder: DataFolder) -> tuple[Journal, Recovery, list[bytes]]:
+    """Open the folder again, as a restart does: the journal, its report, the lines replayed."""
+    journal = Journal(folder)
+    lines: list[bytes] = []
+
+    def apply(located, segment_first_lsn):
+        lines.extend(located.lines.split(b"\n")[:-1])
+
+    report = journal.recover(apply)
+    return journal, report, lines
+
+
+def only_segment(folder: DataFolder) -> Path:
+    """The one file of a journal that has one."""
+    (path,) = folder.journal.glob("*.ndjson")
+    return path
