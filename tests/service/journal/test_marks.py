@@ -154,7 +154,7 @@ def test_marks_after_a_restart_at_any_point_are_those_before_it(tmp_path_factory
     folder = DataFolder(tmp_path_factory.mktemp("marks") / "data")
     saved_at = data.draw(st.integers(0, len(groups)))
     with opened(folder) as (journal, _, _):
-        position, state = journal.position, journal.known.dump()
+        position, state = journal.position, KnownState()
         for number, commits in enumerate(groups, 1):
             group = journal.begin(commits[0].received)
             for each in commits:
