@@ -18,9 +18,11 @@ test: $(READY)
 	$(BIN)/python -m tests.end_to_end.bugsink
 	$(BIN)/pytest $(ARGS)
 
-# Kills for SECONDS, prints its seed, and with SEED=n kills in the same way again; then hunts broken services.
+# Kills for SECONDS, prints its seed, and with SEED=n kills in the same way again; then the long
+# form of the state machine, and the hunt for broken services.
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults.kill_loop --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+	EXAMPLES=300 $(BIN)/pytest tests/faults/test_state_machine.py
 	$(BIN)/python -m tests.faults.mutants
 
 check: $(READY)

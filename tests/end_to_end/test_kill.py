@@ -104,6 +104,7 @@ def counted(live):
     return totals
 
 
+@pytest.mark.fault(1, 14, 21)
 @pytest.mark.timeout(300)
 def test_totals_after_kills_equal_what_was_acknowledged_and_no_scrape_goes_backwards(tmp_path):
     dice = random.Random(7)
@@ -147,6 +148,7 @@ def wait_for(condition, *, seconds=60):
         time.sleep(0.02)
 
 
+@pytest.mark.fault(29)
 def test_sigterm_under_load_exits_0_and_loses_nothing(tmp_path):
     with LiveService(tmp_path / "data") as live, sending(live, 1) as (sender,):
         wait_for(lambda: sender.acknowledged > 100)
@@ -157,6 +159,7 @@ def test_sigterm_under_load_exits_0_and_loses_nothing(tmp_path):
         assert sender.acknowledged <= total <= sender.acknowledged + MAX_UNKNOWN
 
 
+@pytest.mark.fault(29, 30)
 def test_sigterm_does_not_wait_for_a_body_that_never_comes_whole(tmp_path):
     with LiveService(tmp_path / "data") as live:
         port = int(live.url.rpartition(":")[2])
@@ -171,6 +174,7 @@ def test_sigterm_does_not_wait_for_a_body_that_never_comes_whole(tmp_path):
         assert not any("Traceback" in text for text in live.log)
 
 
+@pytest.mark.fault(13)
 def test_second_service_on_the_folder_is_refused_with_73(tmp_path):
     with LiveService(tmp_path / "data") as live:
         second = LiveService(tmp_path / "data")
