@@ -88,7 +88,7 @@ class Keeper:
             OSError: it is not saved.
         """
         self._unsaved_bytes = 0
-        self._not_before = self.ticks() + self.checkpoint_seconds
+        self._not_before = self._tidy_not_before = self.ticks() + self.checkpoint_seconds
         self._thread.submit(self._save, Checkpoint(lsn, self.clock(), body), alone=alone).result()
 
     def tidy(self) -> None:

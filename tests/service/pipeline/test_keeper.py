@@ -225,6 +225,9 @@ def test_room_is_made_also_where_nothing_comes_in_any_more(keeper, ticks, disk):
     assert not keeper.is_due(3)
     disk.free = 850  # of the 1000 that have to stay free
     keeper.tidy_soon()
+    assert names(keeper) == [1, 2, 3, 4]
+    ticks.now += 5
+    keeper.tidy_soon()
     finish(keeper)
     assert names(keeper) == [3, 4]
     assert value(keeper, "logweir_journal_segments_removed_total", reason="space") == 2
