@@ -77,11 +77,13 @@ class Space:
         with suppress(OSError):
             if self.free_bytes < self.min_free_bytes + self._ballast_bytes:
                 return
-            file = self._disk.open(self._ballast, os.O_WRONLY | os.O_CREAT)
+            fresh = self._ballast.with_suffix(".tmp")  # a crash leaves no ballast that weighs nothing
+            file = self._disk.open(fresh, os.O_WRONLY | os.O_CREAT)
             try:
                 self._disk.allocate(file, 0, self._ballast_bytes)
+                self._disk.replace(fresh, self._ballast)
             except OSError:
-                self._disk.unlink(self._ballast)
+                self._disk.unlink(fresh)
             finally:
                 self._disk.close(file)
 
