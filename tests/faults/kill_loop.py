@@ -14,12 +14,11 @@ import socket
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import cycle, takewhile
 from pathlib import Path
 
+from .figures import Figures
 from .ledger import read_ledger
 from .lives import RIGHT_AFTER_ITS_START, Life, RuleFile, ending_at, next_life
 from .nursery import Nursery
@@ -34,37 +33,6 @@ _STREAM_SENDERS = 8
 _ID_SENDERS = 2
 _AT_MOST_SECONDS = 1.5
 """How long a service may take to come by the point at which it ends itself."""
-
-
-@dataclass(slots=True)
-class Figures:
-    """What happened."""
-
-    seed: int
-    kills: Counter[str] = field(default_factory=Counter)
-    points: Counter[str] = field(default_factory=Counter)
-    power_cuts: int = 0
-    checks: int = 0
-    ready_seconds: list[float] = field(default_factory=list)
-    batches: int = 0
-    acknowledged: int = 0
-    lost: int = 0
-    doubled: int = 0
-    scrapes: int = 0
-    backward: int = 0
-    faults: list[str] = field(default_factory=list)
-    history: list[str] = field(default_factory=list)
-
-    def line(self) -> str:
-        """All of it in one line."""
-        ready = sorted(self.ready_seconds) or [0.0]
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items()))
-        return (
-            f"seed {self.seed}: {self.kills.total()} kills ({kinds}), {self.power_cuts} power cuts, "
-            f"{self.checks} checks, {self.batches} batches, {self.acknowledged} events acknowledged, "
-            f"{self.lost} lost, {self.doubled} doubled, {self.backward} backward of {self.scrapes} scrapes, "
-            f"ready again after {ready[len(ready) // 2] * 1000:.0f} ms (p50), {ready[-1] * 1000:.0f} ms (max)"
-        )
 
 
 class KillLoop:
