@@ -32,6 +32,17 @@ TELEGRAM = "123456789:" + "AAx-_" * 7
         ("access_token=hunter2", "access_token=[redacted]"),
         ("x-api-key: hunter2", "x-api-key: [redacted]"),
         ("AWS_SECRET_ACCESS_KEY=hunter2", "AWS_SECRET_ACCESS_KEY=[redacted]"),
+        ("Authorization: Token abc, n=1", "Authorization: [redacted]"),
+        ("Authorization: Token abc\r\nHost: x", "Authorization: [redacted]\r\nHost: x"),
+        ("{'Authorization': 'Token abc', 'n': 1}", "{'Authorization': [redacted], 'n': 1}"),
+        ("Set-Cookie: sid=abc; Path=/; HttpOnly\r\nn: 1", "Set-Cookie: [redacted]\r\nn: 1"),
+        ("curl -H 'Cookie: a=b; c=d' http://x", "curl -H 'Cookie: [redacted]' http://x"),
+        ("for AKIAIOSFODNN7EXAMPLE.", "for [redacted]."),
+        ("git: ghp_" + "aB3dE6" * 6, "git: [redacted]"),
+        ("git: github_pat_11AB_" + "c0D3" * 16, "git: [redacted]"),
+        ("slack: xoxb-123456789012-h4Sh", "slack: [redacted]"),
+        ("-----BEGIN EC PRIVATE KEY-----\nMII\n-----END EC PRIVATE KEY----- x", "[redacted] x"),
+        ("-----BEGIN PRIVATE KEY-----\nMII", "[redacted]"),
         (f"/bot{TELEGRAM}/sendMessage", "/bot[redacted]/sendMessage"),
     ],
 )
@@ -50,6 +61,10 @@ def test_credentials_in_texts_are_masked_by_their_shape(text: str, masked: str) 
         "gen_ai_usage_input_tokens=5",
         "took 1234567: 12 ms",
         "monkey: see",
+        "authorization failed, cookies are off",
+        "the private key is missing",
+        "-----BEGIN PUBLIC KEY-----\nMII",
+        "asia-east1, xoxb-1, ghp_x",
     ],
 )
 def test_prose_is_not_masked(text: str) -> None:
@@ -57,7 +72,12 @@ def test_prose_is_not_masked(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["eyJ-", "eyJaaaaaaaa.", "basic ", "password ", "password=", "a://b:", "1", "\\", "token: \\"]
+    "part",
+    [
+        *("eyJ-", "eyJaaaaaaaa.", "basic ", "password ", "password=", "a://b:", "1", "\\", "token: \\"),
+        *("authorization: ", "authorization: a,b=", "cookie: a;", "AKIA", "ghp_", "github_pat_", "xoxb-"),
+        *("-----BEGIN PRIVATE KEY ", "-----BEGIN PRIVATE KEY-----END ", "api_key "),
+    ],
 )
 @pytest.mark.timeout(20)  # what is quadratic would take minutes
 def test_a_text_made_to_be_slow_is_not(part: str) -> None:

@@ -45,13 +45,13 @@ BUILT_IN: tuple[Needle, ...] = (
     _escaped,
     _at,  # somebody's password in an address
     _holding(b"authorization"),
-    _found(rb"k(?:e[yn]|ie)"),  # keys, token, cookie
+    _found(rb"k(?:e[yn]|ie|ia(?<=akia))"),  # keys in PEM too, token, cookie, AWS
     _found(rb"j(?:wt|(?<=eyj))"),
-    _found(rb"xsrf"),
-    _found(rb"b(?:earer|asic)"),
+    _found(rb"x(?:srf|ox[a-z]-)"),  # the latter are Slack's
+    _found(rb"b(?:earer|asic|_pat_)"),
     _found(rb":[\w-]{35}"),  # tokens of Telegram
     _found(rb"c(?:ret(?<=secret)|redential|srf|v[vc]|onnection|ard)"),
-    _found(rb"p(?:ass|wd|(?<=otp))"),
+    _found(rb"p(?:ass|wd|(?<=otp|ghp))"),  # the last is GitHub's
 )
 """For what `logweir.redact` knows."""
 

@@ -4,6 +4,10 @@ import json
 from typing import Any, NamedTuple
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0NzExIn0.dGhlLXNpZ25hdHVyZQ"
+GITHUB = "ghp_" + "aB3dE6" * 6
+GITHUB_PAT = "github_pat_11AB_" + "c0D3" * 16
+AWS, SLACK = "AKIA" + "IOSFODNN7EXAMPLE", "xoxb-" + "123456789012-h4Sh"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKCAQ\n-----END RSA PRIVATE KEY-----"
 TELEGRAM = "123456789:" + "AAx-_" * 7
 
 
@@ -50,6 +54,20 @@ SECRETS = {
     "password in json in a text": case("hunter2o", payload='{"password": "hunter2o", "n": 1}'),
     "token in a form": case("hunter2p", body="grant_type=x&client_secret=hunter2p&a=1"),
     "header in a text": case("hunter2q.abc", message="Authorization: Bearer hunter2q.abc-def"),
+    "other scheme in a text": case("hunter5a", message="sent Authorization: Token hunter5a, got 401"),
+    "proxy header in a form": case("hunter5b", note="curl -H 'proxy-authorization: hunter5b' http://x"),
+    "header of parameters": case("hunter5c", note='Authorization: Digest username="u", response="hunter5c"'),
+    "headers as python prints them": case("hunter5d", note="{'Authorization': b'Token hunter5d', 'a': 1}"),
+    "headers in json in a text": case("hunter5e", payload='{"authorization": "Token hunter5e"}'),
+    "set cookie": case("hunter5f", message="Set-Cookie: a=b; sid=hunter5f; Path=/; HttpOnly"),
+    "cookies as python prints them": case("hunter5g", message="cookies={'sid': 'hunter5g'} were sent"),
+    "aws": case(AWS, message=f"AWS said no to {AWS}."),
+    "github": case(GITHUB, url_path=f"/x/{GITHUB}"),
+    "github, fine-grained": case(GITHUB_PAT, tried=[f"remote: {GITHUB_PAT}"]),
+    "slack": case(SLACK, note=f"with {SLACK}!"),
+    "private key in a text": case("MIIEow", note=f"cannot read {PEM}, sorry"),
+    "private key that is cut": case("MIIEow", exception=[{"value": f"bad key: {PEM[:45]}"}]),
+    "private key of another kind": case("MIIEow", note=PEM.replace("RSA ", "")),
     "bearer in lower case": case("hunter2r.abc", note="got bearer hunter2r.abc-def"),
     "json web token": case(JWT[-12:], message=f"bad {JWT}"),
     "json web token in a list": case(JWT[-12:], tried=[1, [f"x {JWT}"]]),
@@ -92,6 +110,9 @@ ODD_CLOCK = case("hunter3e", timestamp="token=hunter3e")
 HARMLESS = {
     "session id": case("", session_id="4711", gen_ai_usage_input_tokens=17, gen_ai_usage_output_tokens=4),
     "prose": case("", message="17 tokens; Basic authentication failed; the key is lost; monkey: see"),
+    "near prose": case("", message="authorization failed; cookies are off; a private key is missing; AKIA x"),
+    "public key": case("", note="-----BEGIN PUBLIC KEY-----\nMIIBIj\n-----END PUBLIC KEY-----"),
+    "near tokens": case("", note="xoxb-1 ghp_x github_pat_x NAKIAIOSFODNN7EXAMPLE asia-east1"),
     "null": case("", password=None, token=None),
     "redacted": case("", password="[redacted]", message="password=[redacted], n=1"),
     "identity": case("", correlation_id="token:abcdefgh", event_id="password=4711", span_id="token=1"),
