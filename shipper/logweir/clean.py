@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from logweir.fields import CORRELATION_ID, SENDER_KEYS, SERVICE_NAME
-from logweir.redact import REDACTED, is_secret
+from logweir.redact import REDACTED, is_hidden
 
 MAX_TEXT_CHARACTERS: Final = 16 * 1024
 MAX_DEPTH: Final = 8
@@ -59,7 +59,7 @@ class Cleaner:
             name = self._key(key, "key")
             if name.startswith("_") and name not in SENDER_KEYS:
                 continue
-            plain = REDACTED if is_secret(name) and value is not None else self._plain(value, name, 2)
+            plain = REDACTED if is_hidden(name, value) else self._plain(value, name, 2)
             cleaned[f"{name}_" if name in _OWN_KEYS or _breaks_grammar(name, plain) else name] = plain
         return cleaned
 
@@ -111,8 +111,8 @@ class Cleaner:
         cleaned: dict[str, Any] = {}
         for key, value in self._items(mapping, path):
             name = self._key(key, path)
-            secret = is_secret(name) and value is not None
-            cleaned[name] = REDACTED if secret else self._plain(value, f"{path}.{name}", depth + 1)
+            hidden = is_hidden(name, value)
+            cleaned[name] = REDACTED if hidden else self._plain(value, f"{path}.{name}", depth + 1)
         return cleaned
 
     def _key(self, key: Any, path: str) -> str:

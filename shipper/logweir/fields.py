@@ -50,7 +50,7 @@ RESERVED: Final = frozenset(
     user_agent_original http_request_headers http_request_body_size http_response_body_size
     db_system_name db_operation_name db_collection_name db_query_summary
     gen_ai_provider_name gen_ai_request_model gen_ai_operation_name gen_ai_agent_name
-    gen_ai_usage_input_tokens gen_ai_usage_output_tokens gen_ai_cost_usd
+    gen_ai_usage_input_tokens gen_ai_usage_output_tokens gen_ai_cost_usd gen_ai_token_type
     """.split()
 )
 """Fields whose meaning is fixed; never redacted by their key."""

@@ -2,6 +2,7 @@
 
 A key is secret where one of its words is. Words are what stands between ``_``, ``-``, ``.`` and the humps of
 camelCase, so ``access_token`` is secret and ``gen_ai_usage_input_tokens`` is not. No reserved field is one.
+True and false tell nothing, nor does a number whose key says that it is a measure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
+
+from logweir.fields import RESERVED
 
 REDACTED: Final = "[redacted]"
 
@@ -22,6 +25,12 @@ _SECRET_WORDS: Final = frozenset(
 _SECRET_PAIRS: Final = frozenset(
     {("api", "key"), ("private", "key"), ("access", "key"), ("secret", "key"), ("signing", "key")}
     | {("encryption", "key"), ("pass", "word"), ("connection", "string"), ("card", "number")}
+)
+_MEASURES: Final = frozenset(
+    """
+    count counts total usage used size length limit attempts retries age ttl
+    ms seconds minutes hours days bytes ratio percent
+    """.split()
 )
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _END_OF_ACRONYM: Final = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])")
@@ -102,8 +111,23 @@ round. What they try at one place ends soon, or is not tried at the next: a text
 
 @lru_cache(maxsize=4096)
 def is_secret(key: str) -> bool:
-    """Whether the value of `key` is to be replaced, judged by the key alone."""
+    """Whether `key` says that its value is a secret."""
+    if key in RESERVED:
+        return False
     return _holds_secret(words(key)) or _holds_secret(words(_END_OF_ACRONYM.sub("_", key)))
+
+
+@lru_cache(maxsize=4096)
+def is_measure(key: str) -> bool:
+    """Whether a number under `key` is a measure, by its last word: ``token_count``, but not ``otp``."""
+    return words(key)[-1] in _MEASURES
+
+
+def is_hidden(key: str, value: object) -> bool:
+    """Whether `value` is to be replaced where it stands under `key`."""
+    if value is None or value is True or value is False or not is_secret(key):
+        return False
+    return type(value) not in (int, float) or not is_measure(key)
 
 
 def _holds_secret(parts: list[str]) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 import logweir
 from logweir.fields import RESERVED
-from logweir.redact import TEXTS, is_secret, mask
+from logweir.redact import TEXTS, is_hidden, is_secret, mask
 from logweir.testing import CapturingSink
 
 TELEGRAM = "123456789:" + "AAx-_" * 7
@@ -106,3 +106,42 @@ def test_a_token_in_a_called_path_is_masked(sink: CapturingSink) -> None:
 
 def test_no_reserved_field_is_redacted_by_its_key() -> None:
     assert not any(is_secret(key) for key in RESERVED)
+
+
+CATALOGUE = """
+    http_requests_in_progress http_queue_depth db_rows db_pool_size db_pool_available db_connections_active
+    db_size_bytes cache_name cache_operation cache_result cache_size_bytes ai_complexity pipeline stage
+    bot_platform bot_message_type bot_command bot_handler peer_service server_address rate_limit_used_ratio
+    component auth_method storage_operation size_bytes speech_kind speech_provider fallback document_type
+    document_pages media_kind confidence_level job_name job_id tool_name block dependency healthy
+    system_cpu_usage_ratio system_memory_usage_ratio system_disk_usage_ratio app_process_cpu_usage_ratio
+    app_process_memory_bytes app_process_open_fds gen_ai_token_type
+"""
+"""What the events have of their own from which the packs make metrics."""
+
+
+@pytest.mark.parametrize("key", CATALOGUE.split())
+def test_no_field_of_the_catalogue_is_redacted_by_its_key(sink: CapturingSink, key: str) -> None:
+    logweir.emit("a.b", odd=object(), **{key: "input"})
+    assert sink.events[0][key] == "input"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("csrf_enabled", True), ("otp_sent", False), ("password", None), ("token_count", 17)),
+        *(("tokenLimit", 0.5), ("secret.size", 0), ("otp-attempts", 3)),
+    ],
+)
+def test_flags_and_measures_are_no_secrets(sink: CapturingSink, key: str, value: object) -> None:
+    logweir.emit("a.b", **{key: value}, below=[{key: value}])
+    assert sink.events[0][key] == sink.events[0]["below"][0][key] == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("otp", 471147), ("otp_code", 47), ("cvv", 123), ("token_count", "abc"), ("token", 1)]
+)
+def test_other_numbers_and_texts_under_such_keys_are(sink: CapturingSink, key: str, value: object) -> None:
+    assert is_hidden(key, value)
+    logweir.emit("a.b", **{key: value}, below=[{key: value}])
+    assert sink.events[0][key] == sink.events[0]["below"][0][key] == "[redacted]"

@@ -13,16 +13,21 @@ _MAX_KEY_CHARACTERS = 128
 _END_OF_KEY = re.compile(r'"\s{0,9}:\s{0,9}(?!null\b|"?\[redacted)')
 """Keys are looked for from their ends: to try each quote as a beginning would take minutes for some lines."""
 
+_OPEN = re.compile(r"(?:true|false|-?[0-9][0-9.eE+-]*)(?=[\s,}\]])")
 _SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"?|[^\s,}\]]*')
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]')
 
 
-def mask_members(text: str, is_secret: Callable[[str], bool]) -> str:
-    """`text` without the values behind secret keys; a container that never ends is taken to the end."""
+def mask_members(text: str, is_hidden: Callable[[str, bytes], bool]) -> str:
+    """`text` without the values behind secret keys; a container that never ends is taken to the end.
+
+    `is_hidden` is told the value where it is a number, true or false, else nothing.
+    """
     parts: list[str] = []
     kept = 0
     while found := _END_OF_KEY.search(text, kept):
-        if is_secret(_key(text, start=kept, end=found.start())):
+        value = _OPEN.match(text, found.end())
+        if is_hidden(_key(text, start=kept, end=found.start()), value[0].encode() if value else b""):
             parts += text[kept : found.end()], REDACTED
             kept = _end_of_value(text, found.end())
         else:

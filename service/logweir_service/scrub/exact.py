@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-_REDACTED = Literal["[redacted]"] | None
+_REDACTED = Literal["[redacted]"] | bool | None
 
 _KEYS: Final = ("password", "authorization", "token", "secret", "api_key", "cookie")
 _HEADERS: Final = (

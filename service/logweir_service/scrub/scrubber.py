@@ -17,6 +17,10 @@ from .needles import BUILT_IN, any_found, of_rules
 from .patterns import MASKS
 from .walk import IDENTITY, Walk
 
+_NOTHING = frozenset({b"null", msgspec.json.encode(redact.REDACTED)})
+_FLAGS = frozenset({b"true", b"false"})
+_NUMBERS = frozenset(b"%c" % each for each in b"-0123456789")
+
 
 class Scrubber:
     """Knows what is secret: keys by whole words between ``_``, ``-`` and ``.``, and patterns in texts.
@@ -31,7 +35,7 @@ class Scrubber:
         self._needles = (*BUILT_IN, *self._of_rules)
         self._masks = [redact.mask, *(MASKS[name] for name in patterns if MASKS[name] is not redact.mask)]
         self._masks_cards = "card" in patterns
-        self._is_secret = lru_cache(maxsize=4096)(self._judge_key)
+        self._is_named = lru_cache(maxsize=4096)(self._judge_key)
 
     def lines(self, lines: bytes, *, scrubbed: bool) -> Generator[None, None, bytes]:
         """NDJSON of events without their secrets, `lines` itself where it has none; pauses after each walk.
@@ -63,16 +67,28 @@ class Scrubber:
             return self._walked(line, kept=frozenset())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             text = spelled_out(line.decode("latin-1"))
-            masked = self._mask(mask_members(text, self._is_secret))
+            masked = self._mask(mask_members(text, self._is_hidden))
             return line if masked == text else masked.encode("latin-1")
 
     def _walked(self, line: bytes, *, kept: frozenset[str] = IDENTITY) -> bytes:
-        walk = Walk(is_secret=self._is_secret, mask=self._mask, is_secret_number=self._is_secret_number)
+        walk = Walk(is_hidden=self._is_hidden, mask=self._mask, is_secret_number=self._is_secret_number)
         return walk.line(line, kept=kept)
 
-    def _judge_key(self, key: str) -> bool:
-        if redact.is_secret(key):
+    def _is_hidden(self, key: str, value: bytes) -> bool:
+        """Whether a JSON value is to be replaced where it stands under `key`.
+
+        What a rule names is replaced even where it is true or false, which may be what it was named for.
+        """
+        if value in _NOTHING:
+            return False
+        if self._is_named(key):
             return True
+        if not redact.is_secret(key) or value in _FLAGS:
+            return False
+        return value[:1] not in _NUMBERS or not redact.is_measure(key)
+
+    def _judge_key(self, key: str) -> bool:
+        """Whether a rule names `key`."""
         if not self._sequences or key in RESERVED:
             return False
         words = redact.words(key)

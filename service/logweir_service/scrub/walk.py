@@ -31,11 +31,11 @@ class Walk:
     def __init__(
         self,
         *,
-        is_secret: Callable[[str], bool],
+        is_hidden: Callable[[str, bytes], bool],
         mask: Callable[[str], str],
         is_secret_number: Callable[[str], bool],
     ) -> None:
-        self._is_secret = is_secret
+        self._is_hidden = is_hidden
         self._mask = mask
         self._is_secret_number = is_secret_number
         self._keys = 0
@@ -77,9 +77,7 @@ class Walk:
         return raw if is_same else _object(walked)
 
     def _member(self, key: str, old: bytes) -> bytes:
-        if self._is_secret(key):
-            return old if old in (b"null", _REDACTED) else _REDACTED
-        return self._value(old)
+        return _REDACTED if self._is_hidden(key, old) else self._value(old)
 
     def _elements(self, raw: bytes) -> bytes:
         old = [bytes(element) for element in _ELEMENTS.decode(raw)]

@@ -147,6 +147,9 @@ def test_what_is_no_event_keeps_all_else():
     for name in HARMLESS.keys() - {"identity"}:
         assert PLAIN.raw(HARMLESS[name].line) == HARMLESS[name].line
     assert PLAIN.raw(b'\xff {"otp":null, "a": "b"') == b'\xff {"otp":null, "a": "b"'
+    assert PLAIN.raw(b'{"csrf_on":true,"token_count":-1, "otp":1,') == (
+        b'{"csrf_on":true,"token_count":-1, "otp":[redacted],'
+    )
     assert PLAIN.raw(b'\\u0041 {"a": "\\u0041", \xff') == b'\\u0041 {"a": "\\u0041", \xff'
     assert PLAIN.raw(b'{"a":{"token":{"x":[1]},"b":2},"c":') == b'{"a":{"token":[redacted],"b":2},"c":'
     assert PLAIN.raw(b'{"token": "x", "a": \xff') == b'{"token": [redacted], "a": \xff'
