@@ -11,7 +11,8 @@ from typing import Any, Literal
 import pytest
 
 from logweir_service.event import identity, rfc3339
-from logweir_service.promote import Cursor, Report, Selection, Sender, Worker
+from logweir_service.promote import Cursor, Report, Selection, Worker
+from logweir_service.promote.send import Sender
 from logweir_service.rules import BreadcrumbsRule
 from tests.service.promote.parts import JOURNAL, NOON, FakeJournal, decoded, promote_rule
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -150,3 +152,38 @@ def test_wrong_usage_exits_64(capsys, arguments):
     code, _, err = run(capsys, *arguments)
     assert code == 64
     assert "usage" in err
+
+
+def test_the_help_tells_of_all_commands_in_order(capsys):
+    code, out, _ = run(capsys, "--help")
+    told = [line.split()[0] for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert (code, told) == (0, ["serve", "status", "grep", "check", "dead", "promote"])
+
+
+def test_an_unknown_command_is_one_of_usage(capsys):
+    code, out, err = run(capsys, "server")
+    assert (code, out) == (64, "")
+    assert "'server'" in err
+
+
+def imported(code):
+    """The packages that a fresh interpreter has imported behind some code."""
+    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    return {
+        *subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, text=True
+        ).stdout.split()
+    }
+
+
+def test_a_command_waits_for_no_import_of_another():
+    slow = {"fastapi", "sentry_sdk", "urllib3", "prometheus_client"}
+    assert slow.isdisjoint(
+        imported("import logweir_service.cli as cli; cli.parser(['serve', '--data', 'x'])")
+    )
+    assert "urllib3" in imported("import logweir_service.cli as cli; cli.parser()")
+
+
+def test_a_service_without_a_dsn_does_not_wait_for_the_sentry_sdk():
+    assert "sentry_sdk" not in imported("import logweir_service.app")
+    assert "sentry_sdk" in imported("import logweir_service.promote.send")

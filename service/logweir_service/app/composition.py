@@ -24,7 +24,7 @@ from logweir_service.journal import (
 )
 from logweir_service.limits import Limits
 from logweir_service.pipeline import Counting, Keeper, Pipeline
-from logweir_service.promote import Cursor, Defaults, Selection, Sender, Worker
+from logweir_service.promote import Cursor, Defaults, EventSender, Selection, Worker
 from logweir_service.rules import RuleSet, load
 from logweir_service.scrub import Scrubber
 from logweir_service.settings import Settings
@@ -132,10 +132,12 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
     return service
 
 
-def _sender(settings: Settings) -> tuple[Sender | None, Literal["on", "off", "unusable"]]:
+def _sender(settings: Settings) -> tuple[EventSender | None, Literal["on", "off", "unusable"]]:
     """Where errors go, if anywhere; with a DSN that cannot be used the service goes on without."""
     if not settings.sentry_dsn or not settings.sentry_enabled:
         return None, "off"
+    from logweir_service.promote.send import Sender  # noqa: PLC0415 - the SDK is slow to import
+
     try:
         return Sender(settings.sentry_dsn), "on"
     except ConfigurationError as error:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from logweir_service.errors import OperatorError
 
-from . import check, dead, grep, promote, serve, status
+from .commands import add_commands
 from .outcome import FAILED, USAGE
 
 __all__ = ["main", "parser"]
@@ -18,7 +18,8 @@ __all__ = ["main", "parser"]
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(given).parse_args(given)
     try:
         code: int = options.run(options)
     except OperatorError as error:
@@ -33,13 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The commands and their options, in the order of the help."""
+def parser(chosen: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The commands and their options, in the order of the help; only one of them where `chosen` names it."""
     root = _Parser(prog="logweir", description="Log events in; metrics, Sentry issues and stories out.")
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (serve, status, grep, check, dead, promote):
-        command.add_to(commands)
+    add_commands(commands, __name__, "serve status grep check dead promote", chosen=chosen)
     return root
 
 

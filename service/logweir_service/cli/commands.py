@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeAlias
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"
 """The commands of one parser; each takes its own options and sets ``run``."""
+
+
+def add_commands(commands: Commands, package: str, names: str, *, chosen: Sequence[str]) -> None:
+    """Offer the modules of `package` with these names; that alone which `chosen` begins with, if it does.
+
+    So a command waits for no import of another's: these take longer than most commands.
+    """
+    known = names.split()
+    for name in known if not chosen or chosen[0] not in known else chosen[:1]:
+        import_module(f"{package}.{name}").add_to(commands)
 
 
 def add_data_option(command: argparse.ArgumentParser) -> None:

@@ -19,10 +19,7 @@ class ArrayReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        members = [
-            (f"element_{number}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET)
-            for number in range(limits.max_events)
-        ]
+        members = [(f"element_{number}", msgspec.Raw, msgspec.UNSET) for number in range(limits.max_events)]
         elements = msgspec.defstruct(
             "Elements", members, array_like=True, forbid_unknown_fields=True, gc=False
         )

@@ -3,7 +3,7 @@
 The journal is the outbox and a cursor over it the only state: what is promoted follows from the events stored
 and the rules in force, so that a restart finds every error that was not delivered, and sends none under
 another id. On the way to a sender's answer only `Worker.count` and `Worker.committed` are called, which touch
-no file.
+no file. The `Sender` of `promote.send` is not imported here: without a DSN nobody needs the Sentry SDK.
 """
 
 from logweir_service.promote.cursor import Cursor
@@ -12,7 +12,6 @@ from logweir_service.promote.ports import JournalReader, Stories
 from logweir_service.promote.rehearsal import dry_run, envelope_text
 from logweir_service.promote.route import EventSender
 from logweir_service.promote.selection import Selection
-from logweir_service.promote.send import Sender
 from logweir_service.promote.worker import Report, Worker
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "JournalReader",
     "Report",
     "Selection",
-    "Sender",
     "Stories",
     "Worker",
     "dry_run",

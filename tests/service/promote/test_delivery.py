@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from logweir_service.event import identity
-from logweir_service.promote import Cursor, Selection, Sender, Worker
+from logweir_service.promote import Cursor, Selection, Worker
 from logweir_service.promote.cursor import Position
+from logweir_service.promote.send import Sender
 from logweir_service.rules import BreadcrumbsRule
 
 from .parts import JOURNAL, NOON, FakeJournal, decoded, event, promote_rule

@@ -5,9 +5,8 @@ import socket
 import pytest
 
 from logweir_service.errors import ConfigurationError
-from logweir_service.promote import Sender
 from logweir_service.promote.answer import Outcome
-from logweir_service.promote.send import envelope
+from logweir_service.promote.send import Sender, envelope
 
 from .parts import NOON, Clock
 from .sentry_server import Answer, serving
