@@ -16,8 +16,13 @@ from logweir_service.errors import ConfigurationError, FolderLocked, UnknownForm
 from .format import MAX_LINE_BYTES, VERSION, decode_header
 
 
-class _Format(msgspec.Struct):
+class _Version(msgspec.Struct):
+    """What every version of ``format.json`` says, whatever else it does."""
+
     format: int
+
+
+class _Format(_Version):
     journal: UUID
 
 
@@ -109,12 +114,11 @@ class DataFolder:
     def _known(self, text: bytes) -> UUID:
         path = self.path / "format.json"
         try:
-            known = msgspec.json.decode(text, type=_Format)
-        except msgspec.DecodeError as error:
+            version = msgspec.json.decode(text, type=_Version).format
+            if version == VERSION:
+                return msgspec.json.decode(text, type=_Format).journal
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnknownFormat(f"{path} cannot be read ({error}): restore it from a backup") from None
-        if known.format != VERSION:
-            raise UnknownFormat(
-                f"{path} says format {known.format}, "
-                f"this version reads {VERSION}: run the version that wrote it"
-            )
-        return known.journal
+        raise UnknownFormat(
+            f"{path} says format {version}, this version reads {VERSION}: run the version that wrote it"
+        )

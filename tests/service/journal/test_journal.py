@@ -119,13 +119,24 @@ def test_folder_that_cannot_be_made_is_named(tmp_path):
         DataFolder(tmp_path / "file" / "data").claim()
 
 
-def test_folder_of_another_format_is_left_alone(journal, folder):
+@pytest.mark.parametrize("others", [',"journal":"1b4e28ba-2fa1-11d2-883f-0016d3cca427"', "", ',"journal":7'])
+def test_folder_of_another_format_is_left_alone_whatever_else_it_says(journal, folder, others):
     journal.close()
     path = folder.path / "format.json"
-    path.write_text('{"format":2,"journal":"1b4e28ba-2fa1-11d2-883f-0016d3cca427"}')
-    with pytest.raises(UnknownFormat, match="format 2"):
+    path.write_text(f'{{"format":99{others}}}')
+    with pytest.raises(UnknownFormat, match="says format 99.*run the version that wrote it"):
         DataFolder(folder.path).claim()
-    assert "2" in path.read_text()
+    assert path.read_text() == f'{{"format":99{others}}}'
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b'{"format":"1"}', b'{"format":1}', b'{"format":1,"journal":"\xff"}']
+)
+def test_a_format_that_cannot_be_read_is_for_the_backup(journal, folder, text):
+    journal.close()
+    (folder.path / "format.json").write_bytes(text)
+    with pytest.raises(UnknownFormat, match="cannot be read .*restore it from a backup"):
+        DataFolder(folder.path).claim()
 
 
 def test_segment_of_another_format_is_left_alone(journal, folder):
