@@ -124,7 +124,7 @@ def test_folder_of_another_format_is_left_alone_whatever_else_it_says(journal, f
     journal.close()
     path = folder.path / "format.json"
     path.write_text(f'{{"format":99{others}}}')
-    with pytest.raises(UnknownFormat, match="says format 99.*run the version that wrote it"):
+    with pytest.raises(UnknownFormat, match=r"says format 99.*run the version that wrote it"):
         DataFolder(folder.path).claim()
     assert path.read_text() == f'{{"format":99{others}}}'
 
@@ -135,7 +135,7 @@ def test_folder_of_another_format_is_left_alone_whatever_else_it_says(journal, f
 def test_a_format_that_cannot_be_read_is_for_the_backup(journal, folder, text):
     journal.close()
     (folder.path / "format.json").write_bytes(text)
-    with pytest.raises(UnknownFormat, match="cannot be read .*restore it from a backup"):
+    with pytest.raises(UnknownFormat, match=r"cannot be read .*restore it from a backup"):
         DataFolder(folder.path).claim()
 
 
