@@ -76,8 +76,6 @@ class Telemetry:
             "logweir_events_duplicate", "Events sent again, not stored or counted twice."
         )
         self.rejected = counter("logweir_events_rejected", "Events refused as invalid, by code.", "code")
-        self.lost = counter("logweir_events_lost", "Events that are gone, by reason.", "reason")
-        self.joined_late = counter("logweir_streams_joined_late", "Streams first seen behind their number 1.")
         self.conflicts = counter(
             "logweir_stream_conflicts", "Bodies refused because their stream was cloned."
         )

@@ -24,10 +24,10 @@ def test_losses_are_told_without_reading_anything_else() -> None:
     telemetry = Telemetry()
     telemetry.watch("logweir_test", "A number that is no loss.", fail)
     telemetry.watch_counts("logweir_streams_unclosed", "Kept elsewhere.", ("service",), lambda: {"shop": 2})
-    telemetry.lost.labels("retention").inc(3)
+    telemetry.rejected.labels("not_json").inc(3)
     telemetry.accepted.inc(5)
     assert telemetry.losses() == {
-        'logweir_events_lost_total{reason="retention"}': 3,
+        'logweir_events_rejected_total{code="not_json"}': 3,
         'logweir_streams_unclosed_total{service="shop"}': 2,
     }
 

@@ -10,29 +10,18 @@ from logweir_service.telemetry import Telemetry
 def watch(pipeline: Pipeline, promotion: Worker) -> None:
     """Expose what stages keep count of by themselves, read at each scrape."""
     _watch_journal(pipeline)
+    _watch_losses(pipeline)
     _watch_keeper(pipeline)
     _watch_numbers(pipeline)
     _watch_promotion(pipeline.telemetry, promotion)
 
 
 def _watch_journal(pipeline: Pipeline) -> None:
-    telemetry, journal, marks = pipeline.telemetry, pipeline.journal, pipeline.journal.known.marks
+    telemetry, journal = pipeline.telemetry, pipeline.journal
     telemetry.watch("logweir_journal_bytes", "Bytes of all segments.", lambda: journal.size_bytes)
     telemetry.watch("logweir_journal_last_lsn", "Number of the newest commit.", lambda: journal.last_lsn)
     telemetry.watch(
         "logweir_streams", "Streams whose marks are remembered.", lambda: len(journal.known.marks)
-    )
-    telemetry.watch_counts(
-        "logweir_streams_unclosed",
-        "Streams forgotten after a week of silence although they never closed, by service.",
-        ("service",),
-        lambda: marks.unclosed,
-    )
-    telemetry.watch_counts(
-        "logweir_streams_forgotten",
-        "Streams forgotten early because there were too many.",
-        (),
-        lambda: {(): marks.forgotten_early},
     )
     dead = pipeline.dead
     telemetry.watch_counts(
@@ -43,6 +32,38 @@ def _watch_journal(pipeline: Pipeline) -> None:
         "Refused events that are not kept, or no longer, by reason.",
         ("reason",),
         lambda: dead.dropped,
+    )
+
+
+def _watch_losses(pipeline: Pipeline) -> None:
+    telemetry, keeper, known = pipeline.telemetry, pipeline.keeper, pipeline.journal.known
+    telemetry.watch_counts(
+        "logweir_events_lost",
+        "Events that are gone, by reason.",
+        ("reason",),
+        lambda: {
+            "dropped_by_sender": known.losses.dropped_by_sender,
+            "never_sent": known.losses.never_sent,
+            "retention": keeper.lost_events,
+        },
+    )
+    telemetry.watch_counts(
+        "logweir_streams_joined_late",
+        "Streams first seen behind their number 1.",
+        (),
+        lambda: {(): known.losses.joined_late},
+    )
+    telemetry.watch_counts(
+        "logweir_streams_unclosed",
+        "Streams forgotten after a week of silence although they never closed, by service.",
+        ("service",),
+        lambda: known.losses.unclosed,
+    )
+    telemetry.watch_counts(
+        "logweir_streams_forgotten",
+        "Streams forgotten early because there were too many.",
+        (),
+        lambda: {(): known.losses.forgotten},
     )
 
 

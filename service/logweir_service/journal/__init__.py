@@ -7,11 +7,12 @@ from .folder import DataFolder
 from .format import Commit, StreamPosition, crc32
 from .journal import Group, Journal, Recovery
 from .known import KnownState
+from .losses import Losses
 from .reader import JournalReader
 from .retention import Policy, SealedSegments, decide, remove
 from .segment import Located
 from .space import Space
-from .streams import Placement, StreamConflict
+from .streams import StreamConflict
 from .tail import Position
 from .verify import verify
 
@@ -26,7 +27,7 @@ __all__ = [
     "JournalReader",
     "KnownState",
     "Located",
-    "Placement",
+    "Losses",
     "Policy",
     "Position",
     "Recovery",

@@ -48,7 +48,7 @@ class Window(msgspec.Struct, frozen=True):
     digests: bytes
     """Each in 8 bytes, little-endian."""
     seen: bytes
-    """When each was committed: seconds since the epoch in 8 bytes, little-endian."""
+    """When each was committed: whole seconds of the journal's own time in 8 bytes, little-endian."""
 
 
 class EventIds:

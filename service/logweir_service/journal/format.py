@@ -58,6 +58,8 @@ class Commit:
     """Number of the first commit of the group that was made durable with it; 0 where it is that one."""
     service: str = ""
     """The service that sent it, where all of its events are of one."""
+    lost: int = 0
+    """How many of the numbers it takes stand for events that the sender says it dropped."""
 
     @property
     def group_first_lsn(self) -> int:
@@ -72,9 +74,10 @@ class Commit:
         closed = ',"closed":true' if at and at.closed else ""
         group = f',"group":{self.group}' if self.group else ""
         service = f',"service":"{self.service}"' if self.service else ""
+        lost = f',"lost":{self.lost}' if self.lost else ""
         before_crc = (
             f'{{"_commit":{{"lsn":{self.lsn},"stream":{numbers},"count":{self.count},"bytes":{self.size}'
-            f',"received":"{rfc3339(self.received)}"{body}{closed}{group}{service}'
+            f',"received":"{rfc3339(self.received)}"{body}{closed}{group}{service}{lost}'
         ).encode()
         return b"%s%s%d}}\n" % (before_crc, _CRC_KEY, crc32(before_crc, lines_crc32))
 
@@ -92,6 +95,7 @@ class _CommitFields(msgspec.Struct):
     closed: bool = False
     group: int = 0
     service: str = ""
+    lost: int = 0
 
 
 class _CommitLine(msgspec.Struct):
@@ -128,6 +132,7 @@ def decode_commit(line: bytes) -> Commit | None:
         position=_position(fields),
         group=fields.group,
         service=fields.service,
+        lost=fields.lost,
     )
 
 

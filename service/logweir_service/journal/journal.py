@@ -18,7 +18,7 @@ from .format import Commit, StreamPosition
 from .known import Known, KnownState
 from .reader import JournalReader
 from .segment import Located, Segment, segments
-from .streams import Mark, Placement, place
+from .streams import Mark, known_of
 from .tail import Position, Tail
 
 MAX_SEGMENT_BYTES = 64 << 20
@@ -72,7 +72,7 @@ class Group:
 class Journal:
     """Appends groups to the active segment of a claimed folder.
 
-    Use: `recover`, and then for each group `begin`, `place` and `append` for each batch, `write` (which
+    Use: `recover`, and then for each group `begin`, `known_of` and `append` for each batch, `write` (which
     blocks; any thread), `settle`. One group at a time.
     """
 
@@ -98,19 +98,17 @@ class Journal:
             self.known.restore(known)
         tail = Tail(self.folder, self.identifier, position)
         batches = events = 0
-        received = 0.0
         places, reading = array("Q"), Segment(self.folder.journal, 0)
         for segment, located in tail:
             if segment.first_lsn != reading.first_lsn:
                 places, reading = array("Q"), segment
             places.append(located.offset)
             if batches and not located.commit.group:
-                self.known.expire(received)  # behind each group, as when it was written
-            received = located.commit.received
+                self.known.expire()  # behind each group, as when it was written
             self.known.take(located.commit, apply(located, segment.first_lsn) or ())
             batches += 1
             events += located.commit.count
-        self.known.expire(received)
+        self.known.expire()
         self.last_lsn = tail.last_lsn
         self._open = self._continue(tail.active)
         if self._active.first_lsn == reading.first_lsn:
@@ -135,13 +133,13 @@ class Journal:
         """Start a group."""
         return Group(received=received, first_lsn=self.last_lsn + 1)
 
-    def place(self, group: Group, stream: str, *, seq: int, span: int, body_crc32: int) -> Placement:
-        """Say where a body stands in its stream, counting what the group holds already.
+    def known_of(self, group: Group, stream: str, *, seq: int, span: int, body_crc32: int) -> int:
+        """How many of a body's numbers, from the first on, the journal or the group has already.
 
         Raises:
             StreamConflict: the stream's identity was cloned.
         """
-        return place(self._mark(group, stream), seq=seq, span=span, body_crc32=body_crc32)
+        return known_of(self._mark(group, stream), seq=seq, span=span, body_crc32=body_crc32)
 
     def repeated(self, group: Group, ids: Sequence[EventId]) -> list[int]:
         """Which of these ids, by their place, belong to events that the journal or the group has already."""
@@ -171,17 +169,17 @@ class Journal:
         lines_crc32: int,
         position: StreamPosition | None = None,
         service: str = "",
+        lost: int = 0,
         event_ids: Iterable[EventId] = (),
     ) -> Commit:
         """Put a batch of `count` lines into the group."""
         lsn = group.first_lsn + len(group.commits)
         first = group.first_lsn if group.commits else 0
-        commit = Commit(lsn, group.received, count, len(lines), position, first, service)
+        commit = Commit(lsn, group.received, count, len(lines), position, first, service, lost)
         group.commits.append(commit)
         group.buffers += (commit.encode(lines_crc32=lines_crc32), lines)
-        mark = Mark.of(commit)
-        if mark is not None and position is not None:
-            group.marks[position.stream] = mark
+        if position is not None:
+            group.marks[position.stream] = Mark.of(position, service=service, seen=self.known.now)
         group.event_ids.update(dict.fromkeys(event_ids))
         return commit
 
@@ -204,8 +202,8 @@ class Journal:
         """Take note of a group that is durable."""
         for commit in group.commits:
             self.known.take(commit)
-        self.known.event_ids.add(group.event_ids, group.received)
-        self.known.expire(group.received)
+        self.known.event_ids.add(group.event_ids, self.known.now)
+        self.known.expire()
         self._active.places.extend(group.places())
         self.last_lsn = group.commits[-1].lsn
 

@@ -43,6 +43,8 @@ class Keeper:
     ticks: Callable[[], float] = time.monotonic
     held_bytes: int = 0
     """What retention would remove, had every cursor read it."""
+    lost_events: int = 0
+    """Events removed before every cursor had read them."""
     last_lsn: int = -1
     """The newest commit in a checkpoint."""
     last_written: float = 0.0
@@ -108,7 +110,7 @@ class Keeper:
         for reason, unread in remove(self.disk, decision.removals, cursor_lsn=cursor_lsn):
             self.telemetry.removed_segments.labels(reason).inc()
             if unread:
-                self.telemetry.lost.labels("retention").inc(unread)
+                self.lost_events += unread
                 self._tell(f"removed {unread} events that promotion had not read: the disk is full")
         self.held_bytes = decision.held_bytes
         if decision.held_bytes:

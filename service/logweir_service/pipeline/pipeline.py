@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -77,6 +78,8 @@ class Pipeline:
     """Called once when that happens."""
     _waiting: list[Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _losses_before: Counter[str] = field(default_factory=Counter)
+    _saved_losses: dict[str, float] = field(default_factory=dict)
     _pending_bytes: int = 0
     _draining: bool = False
     _taking: Taking = field(default_factory=Taking)
@@ -96,7 +99,8 @@ class Pipeline:
         )
         try:
             resumed = start(rules, reset_counters=reset_counters)
-            self.numbers = resumed.numbers
+            self.numbers, self._losses_before = resumed.numbers, resumed.losses
+            self.telemetry.recovered(resumed.journal, unusable_checkpoints=len(resumed.unusable))
             # nothing may be counted under rules that no checkpoint names, nor behind a gap that none passed
             must = bool(resumed.reset or resumed.rules_changed or resumed.checkpoint_lsn is None)
             self._save_first(resumed, must=must)
@@ -105,7 +109,6 @@ class Pipeline:
                 f"{self.journal.folder.path} cannot be recovered: {fault}; "
                 "mend the disk or make room on it, then start again"
             ) from fault
-        self.telemetry.recovered(resumed.journal, unusable_checkpoints=len(resumed.unusable))
         self.resumed = resumed
         return resumed
 
@@ -173,7 +176,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Save the state where `run` came to its end, and release the journal."""
-        if self.resumed is not None and self.broken is None and self.keeper.last_lsn != self.journal.last_lsn:
+        if self.resumed is not None and self.broken is None and self._has_news():
             try:
                 self.keeper.save(self.journal.last_lsn, self._encode())
             except OSError as fault:
@@ -205,6 +208,10 @@ class Pipeline:
         self._wake.set()
         return await waiting.answer
 
+    def _has_news(self) -> bool:
+        """Whether there is something that the newest checkpoint does not hold."""
+        return self.keeper.last_lsn != self.journal.last_lsn or self._saved_losses != self.losses()
+
     def _tick(self) -> None:
         """Let `run` look up once a second."""
         self._wake.set()
@@ -212,17 +219,16 @@ class Pipeline:
             asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
 
     def _encode(self) -> bytes:
-        return encode(self.journal, self.numbers, self.losses())
+        self._saved_losses = self.losses()
+        return encode(self.journal, self.numbers, self._saved_losses)
 
     def losses(self) -> dict[str, float]:
         """What was lost since the journal began, by metric and labels, as far as checkpoints tell."""
-        found = dict(self.resumed.losses) if self.resumed else {}
-        for name, count in self.telemetry.losses().items():
-            found[name] = found.get(name, 0.0) + count
-        return found
+        found = self._losses_before + Counter(self.telemetry.losses())
+        return {name: float(count) for name, count in found.items()}
 
     def _save_first(self, resumed: Resumed, *, must: bool) -> None:
-        body = encode(self.journal, self.numbers, resumed.losses)
+        body = self._encode()
         try:
             self.keeper.save(self.journal.last_lsn, body, alone=must or bool(resumed.unusable))
         except OSError as fault:
@@ -334,11 +340,6 @@ class Pipeline:
         telemetry.duplicate.inc(receipt.duplicate)
         for rejection in receipt.rejections:
             telemetry.rejected.labels(rejection.code).inc()
-        if staged.fresh.lost_count:
-            telemetry.lost.labels("dropped_by_sender").inc(staged.fresh.lost_count)
-        if staged.placement.hole and staged.lsn:
-            telemetry.lost.labels("never_sent").inc(staged.placement.hole)
-        telemetry.joined_late.inc(staged.placement.joined_late and staged.lsn > 0)
 
     def _break(self, group: list[Waiting], error: StorageBroken) -> None:
         """Refuse all that waits, and everything that comes: only a new start can tell what is durable."""

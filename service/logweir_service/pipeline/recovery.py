@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -13,6 +14,7 @@ from logweir_service.errors import RulesError
 from logweir_service.journal import Checkpoints, EventId, Journal, Located, Recovery
 from logweir_service.rules import RuleSet, load_texts
 
+from .losses import lasting
 from .numbers import Counting, Numbers
 from .state import State, decode
 
@@ -31,8 +33,8 @@ class Resumed:
     journal: Recovery
     checkpoint_lsn: int | None
     """The newest commit of the checkpoint that was used; None where all of the journal was read."""
-    losses: dict[str, float]
-    """What had been lost before."""
+    losses: Counter[str]
+    """What was lost before, beside what the service's own counters go on with."""
     unusable: tuple[str, ...]
     """One line for each checkpoint that could not be used."""
     reset: str = ""
@@ -62,24 +64,26 @@ class Start:
         self.checkpoints.clean()
         state, numbers = next(self._usable(), (None, None))
         before = numbers or self.counting(rules)
+        losses = Counter(state.losses if state else {})
+        losses.subtract(lasting(state.senders.losses) if state else {})
         recovery = self.journal.recover(
             lambda located, segment: self._replay(before, located, segment),
             position=state.position if state else None,
             known=state.senders if state else None,
         )
-        self.journal.known.marks.forget_counts()  # what was forgotten before the restart was told before it
         self.unusable += self.checkpoints.damaged
         reset = "--reset-counters was given" if reset_counters else ""
         if recovery.missing and not reset:
             reset = recovery.missing[0]
         if reset:
+            losses.update(lasting(self.journal.known.forget_losses()))
             self.journal.leave_gap(RESTORED_GAP if reset_counters or recovery.lost_end else 1)
         self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
         return Resumed(
             numbers=self.counting(rules) if reset else self._switch(before, rules),
             journal=recovery,
             checkpoint_lsn=state.position.last_lsn if state else None,
-            losses=state.losses if state else {},
+            losses=losses,
             unusable=tuple(self.unusable),
             reset=reset,
             rules_changed=before.rules.metrics != rules.metrics,

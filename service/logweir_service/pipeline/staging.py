@@ -10,7 +10,7 @@ from logweir_service.access import EVERY_SERVICE, Grant
 from logweir_service.dead import NewLetter
 from logweir_service.decode import Batch
 from logweir_service.errors import Refusal
-from logweir_service.journal import EventId, Group, Journal, Placement, StreamPosition, crc32
+from logweir_service.journal import EventId, Group, Journal, StreamPosition, crc32
 
 from .delivery import Delivery, Receipt
 
@@ -41,7 +41,6 @@ class Staged:
     waiting: Waiting
     fresh: Batch
     """What is new of it."""
-    placement: Placement
     lsn: int
     """Its commit; 0 where it needs none."""
     receipt: Receipt
@@ -70,17 +69,17 @@ def stage(journal: Journal, group: Group, waiting: Waiting) -> Staged:
         StreamConflict: its stream was cloned; the group is as it was.
     """
     delivery, batch = waiting.delivery, waiting.batch
-    placement, position = Placement(), None
+    known, position = 0, None
     if delivery.stream is not None and delivery.seq is not None:
-        placement = journal.place(
+        known = journal.known_of(
             group, delivery.stream, seq=delivery.seq, span=batch.span, body_crc32=waiting.body_crc32
         )
         position = StreamPosition(
             delivery.stream, delivery.seq, delivery.seq + batch.span, waiting.body_crc32, batch.closed
         )
-    fresh, ids = _without_repeated(journal, group, batch.after(placement.known))
+    fresh, ids = _without_repeated(journal, group, batch.after(known))
     lsn = 0
-    if _is_news(journal, group, fresh, placement, position):
+    if _is_news(journal, group, fresh, known, position):
         same = fresh.lines is delivery.body
         lsn = journal.append(
             group,
@@ -89,11 +88,12 @@ def stage(journal: Journal, group: Group, waiting: Waiting) -> Staged:
             lines_crc32=waiting.body_crc32 if same else crc32(fresh.lines),
             position=position,
             service=next(iter(batch.services)) if len(batch.services) == 1 else "",
+            lost=fresh.lost_count,
             event_ids=ids,
         ).lsn
     duplicate = batch.count + len(batch.rejections) - fresh.count - len(fresh.rejections)
     next_seq = journal.next_seq(group, position.stream) if position else None
-    return Staged(waiting, fresh, placement, lsn, Receipt(fresh.count, duplicate, fresh.rejections, next_seq))
+    return Staged(waiting, fresh, lsn, Receipt(fresh.count, duplicate, fresh.rejections, next_seq))
 
 
 def check_grant(grant: Grant, services: Set[str]) -> None:
@@ -121,7 +121,7 @@ def _without_repeated(journal: Journal, group: Group, batch: Batch) -> tuple[Bat
 
 
 def _is_news(
-    journal: Journal, group: Group, fresh: Batch, placement: Placement, position: StreamPosition | None
+    journal: Journal, group: Group, fresh: Batch, known: int, position: StreamPosition | None
 ) -> bool:
     """Whether a commit is needed: events, or numbers taken, or the end of a stream.
 
@@ -129,7 +129,7 @@ def _is_news(
     """
     if position is None:
         return fresh.count > 0
-    if placement.known < fresh.span:
+    if known < fresh.span:
         return True
     at_end = position.next_seq >= journal.next_seq(group, position.stream)
     return fresh.closed and at_end and not journal.closed(group, position.stream)

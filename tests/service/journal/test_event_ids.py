@@ -125,12 +125,16 @@ def test_checkpoint_brings_back_the_same_ids_in_the_same_order(added):
 def test_ids_are_looked_through_once_a_minute_and_never_forgotten_too_early():
     everything = Known()
     everything.event_ids.add(of(1), START + 30)
-    everything.expire(START + KEPT_SECONDS + 31)
+    everything.now = START + KEPT_SECONDS + 31
+    everything.expire()
     assert known(everything.event_ids, 1) == [1]  # to the minute
-    everything.expire(START + KEPT_SECONDS + 60)
+    everything.now = START + KEPT_SECONDS + 60
+    everything.expire()
     assert known(everything.event_ids, 1) == []
     everything.event_ids.add(of(2), START)
-    everything.expire(START + KEPT_SECONDS + 61)
+    everything.now = START + KEPT_SECONDS + 61
+    everything.expire()
     assert known(everything.event_ids, 2) == [2]
-    everything.expire(START + KEPT_SECONDS + 120)
+    everything.now = START + KEPT_SECONDS + 120
+    everything.expire()
     assert known(everything.event_ids, 2) == []

@@ -275,7 +275,7 @@ def test_events_removed_unread_for_want_of_space_are_counted(keeper, disk, tmp_p
     keeper.cursor_lsn = lambda: 1
     disk.free = 999
     keeper.tidy()
-    assert value(keeper, "logweir_events_lost_total", reason="retention") == 2
+    assert keeper.lost_events == 2
     assert "removed 2 events that promotion had not read" in caplog.text
 
 
