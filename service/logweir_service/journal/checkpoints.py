@@ -65,6 +65,8 @@ class Checkpoints:
         self._disk = disk or Disk()
         self.damaged: list[str] = []
         """One line for each that could not be used, filled by `newest_first`."""
+        self.newest_lsn = 0
+        """The newest commit that one covers, also one that is damaged; found by `newest_first`."""
 
     def newest_first(self) -> Iterator[Checkpoint]:
         """The checkpoints that are whole, from the newest on.
@@ -75,6 +77,7 @@ class Checkpoints:
         for path in reversed(self.paths()):
             found = self._read(path)
             if found is not None:
+                self.newest_lsn = max(self.newest_lsn, found.lsn)
                 yield found
 
     def paths(self) -> list[Path]:
@@ -124,10 +127,10 @@ class Checkpoints:
                 line = file.readline(MAX_LINE_BYTES)
                 body = file.read()
         except OSError as error:
-            self.damaged.append(f"{path} cannot be read: {error.strerror}")
+            self._note(path, f"{path} cannot be read: {error.strerror}")
             return None
         if not intact(line, body):
-            self.damaged.append(f"{path} is damaged: its checksum does not hold")
+            self._note(path, f"{path} is damaged: its checksum does not hold")
             return None
         try:
             fields = msgspec.json.decode(line, type=_FirstLine).checkpoint
@@ -144,3 +147,8 @@ class Checkpoints:
             self.damaged.append(f"{path} belongs to another journal")
             return None
         return Checkpoint(fields.lsn, fields.written.timestamp(), body)
+
+    def _note(self, path: Path, damage: str) -> None:
+        """Note a damaged one: its name alone is to be believed."""
+        self.damaged.append(damage)
+        self.newest_lsn = max(self.newest_lsn, int(path.stem))

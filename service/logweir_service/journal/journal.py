@@ -39,7 +39,7 @@ class Recovery:
     missing: tuple[str, ...]
     """One line for each gap: durable batches that are not there any more."""
     lost_end: bool = False
-    """The journal ends before the position, so that numbers behind it may have been given already."""
+    """The journal ends before what is known of it: numbers behind that may have been given already."""
 
 
 @dataclass(slots=True)
@@ -86,9 +86,16 @@ class Journal:
         self._open: ActiveSegment | None = None
 
     def recover(
-        self, apply: Apply, *, position: Position | None = None, known: KnownState | None = None
+        self,
+        apply: Apply,
+        *,
+        position: Position | None = None,
+        known: KnownState | None = None,
+        known_lsn: int = 0,
     ) -> Recovery:
         """Hand every batch behind `position` to `apply`; there the senders stood as `known` says.
+
+        Commit `known_lsn` is known to have been durable.
 
         Raises:
             UnknownFormat: a segment was written by another version.
@@ -96,7 +103,7 @@ class Journal:
         """
         if known is not None:
             self.known.restore(known)
-        tail = Tail(self.folder, self.identifier, position)
+        tail = Tail(self.folder, self.identifier, position, known_lsn=known_lsn)
         batches = events = 0
         places, reading = array("Q"), Segment(self.folder.journal, 0)
         for segment, located in tail:

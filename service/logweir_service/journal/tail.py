@@ -29,6 +29,7 @@ class Position(NamedTuple):
 class Tail:
     """Iterates over the batches behind a position, oldest first; without one over all there are.
 
+    `known_lsn` is the newest commit that was durable for certain: what ends before it lost its end.
     In the last segment a batch that is not whole, with none of another group behind it, is torn: it was never
     acknowledged and is cut off. Elsewhere it is damage: the segment is set aside. What that leaves out shows
     as a gap in the numbers of the commits.
@@ -37,7 +38,9 @@ class Tail:
     to go on with, or None where a new one is needed.
     """
 
-    def __init__(self, folder: DataFolder, journal: UUID, position: Position | None) -> None:
+    def __init__(
+        self, folder: DataFolder, journal: UUID, position: Position | None, *, known_lsn: int = 0
+    ) -> None:
         self.last_lsn = position.last_lsn if position else 0
         self.torn_tail_bytes = 0
         self.damaged: list[str] = []
@@ -45,11 +48,12 @@ class Tail:
         self.missing: list[str] = []
         """One line for each gap behind the position."""
         self.lost_end = False
-        """The journal ends before the position: nobody knows what stood behind it."""
+        """The journal ends before what is known of it: nobody knows what stood behind that."""
         self.active: Segment | None = None
         self._folder = folder
         self._journal = journal
         self._position = position
+        self._known_lsn = max(known_lsn, self.last_lsn)
 
     def __iter__(self) -> Iterator[tuple[Segment, Located]]:
         known = segments(self._folder.journal)
@@ -101,7 +105,7 @@ class Tail:
 
     def _is_torn(self, reader: SegmentReader, last_lsn: int) -> bool:
         """Whether what stands behind commit `last_lsn` was written by one group that never became durable."""
-        if self._position is not None and last_lsn < self._position.last_lsn:
+        if last_lsn < self._known_lsn:
             return False
         if reader.journal is None:  # the header was durable before the first batch was written
             return reader.end == 0 and reader.next_intact() is None
@@ -126,14 +130,18 @@ class Tail:
             self._folder.disk.close(file)
 
     def _ends_early(self, last: Segment | None) -> bool:
-        """Note it where the journal ends before the position: it lost what a checkpoint still knows."""
+        """Note it where the journal lost an end of which a checkpoint still knows."""
+        if self.last_lsn >= self._known_lsn and not self._ends_before_position(last):
+            return False
+        end = last.path if last else self._folder.journal
+        self.missing.append(f"{end} ends before commit {self._known_lsn}, which a checkpoint knows")
+        self.last_lsn = self._known_lsn
+        return True
+
+    def _ends_before_position(self, last: Segment | None) -> bool:
         at = self._position
         if at is None or self.last_lsn > at.last_lsn:
             return False
-        if last is not None:
-            here = last.first_lsn == at.segment_first_lsn
-            if last.first_lsn > at.segment_first_lsn or (here and last.path.stat().st_size >= at.offset):
-                return False
-        end = last.path if last else self._folder.journal
-        self.missing.append(f"{end} ends before commit {at.last_lsn}, which a checkpoint knows")
-        return True
+        if last is None or last.first_lsn < at.segment_first_lsn:
+            return True
+        return last.first_lsn == at.segment_first_lsn and last.path.stat().st_size < at.offset

@@ -70,6 +70,7 @@ class Start:
             lambda located, segment: self._replay(before, located, segment),
             position=state.position if state else None,
             known=state.senders if state else None,
+            known_lsn=self.checkpoints.newest_lsn,
         )
         self.unusable += self.checkpoints.damaged
         reset = "--reset-counters was given" if reset_counters else ""

@@ -100,6 +100,32 @@ def test_without_any_checkpoint_and_the_first_segments_all_counters_begin_anew(s
     assert (numbers, reset, resumed.reset) == ([1.0], 0.0, "")
 
 
+@pytest.mark.fault(5, 6)
+@pytest.mark.parametrize("damaged", [(1,), (0, 1)], ids=["newest", "both"])
+@pytest.mark.parametrize("content", [b"", b"garbage"], ids=["empty", "garbage"])
+def test_damaged_checkpoint_still_tells_where_the_journal_should_end(
+    settings, small_segments, damaged, content
+):
+    """Else the counters would go back to where the older one stands, and numbers be given twice."""
+    _, began = killed(settings, sending(9, checkpoints_at=(3, 8)))
+    for index in damaged:
+        checkpoint_paths(settings)[index].write_bytes(content)
+    for path in sorted((settings.data / "journal").glob("*.ndjson"))[-2:]:
+        path.unlink()
+
+    async def use(pipeline):
+        before = await look(pipeline)
+        await pipeline.submit(Delivery(request()))
+        return before, created(pipeline), pipeline.journal.last_lsn
+
+    (numbers, resumed, reset), beginnings, last_lsn = killed(settings, use)
+    assert (numbers, reset, last_lsn) == ([], 1.0, 8 + 1_000_000 + 1)
+    assert "ends before commit 8, which a checkpoint knows" in resumed.reset
+    assert beginnings[0] > began[0]
+    numbers, _, reset = living(settings, look)
+    assert (numbers, reset) == ([1.0], 0.0)
+
+
 @pytest.mark.fault(5)
 def test_damage_behind_the_checkpoint_lets_all_counters_begin_anew_and_keeps_the_events(
     settings, small_segments
