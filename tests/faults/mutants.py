@@ -98,9 +98,8 @@ MUTANTS: Final = {
     "marks of a refused group kept": Mutant(
         Edit(
             "journal/journal.py",
-            "            group.marks[position.stream] = mark\n",
-            "            group.marks[position.stream] = mark\n"
-            "            self.known.marks.put(position.stream, mark)\n",
+            "            group.marks[position.stream] = Mark.of",
+            "            self.known.take(commit)\n            group.marks[position.stream] = Mark.of",
         ),
     ),
     "event_id of a refused group kept": Mutant(

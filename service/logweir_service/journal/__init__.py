@@ -11,7 +11,7 @@ from .losses import Losses
 from .reader import JournalReader
 from .retention import Policy, SealedSegments, decide, remove
 from .segment import Located
-from .space import Space
+from .space import Space, ballast_weight
 from .streams import StreamConflict
 from .tail import Position
 from .verify import verify
@@ -35,6 +35,7 @@ __all__ = [
     "Space",
     "StreamConflict",
     "StreamPosition",
+    "ballast_weight",
     "crc32",
     "decide",
     "refuse_network",

@@ -49,13 +49,15 @@ class ActiveSegment:
 
     @classmethod
     def create(cls, disk: Disk, folder: Path, *, journal: UUID, first_lsn: int) -> ActiveSegment:
-        """Begin a segment, in place of one whose header never became whole.
+        """Begin a segment, in place of one that never got a commit.
 
         Raises:
             OSError: the folder is as it was.
         """
         path = folder / Segment.name(first_lsn)
-        file = disk.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+        if path.exists():
+            disk.unlink(path)
+        file = disk.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         try:
             size = write_all(disk, file, [encode_header(journal, first_lsn)])
             disk.fsync(file)
@@ -86,7 +88,7 @@ class ActiveSegment:
         try:
             self._disk.fdatasync(self._file)
         except OSError as error:
-            self._forget_tail()
+            self.seal()
             raise StorageBroken(
                 f"{self._path}: fdatasync failed ({error.strerror}); "
                 "what reached the disk is unknown, so the service stops: check the disk, then start it again"
@@ -94,10 +96,15 @@ class ActiveSegment:
         self.size += written
 
     def seal(self) -> None:
-        """Close the file, and give back the blocks that it did not need."""
-        if self._allocated > self.size:
-            with suppress(OSError):  # it costs some space and nothing else
-                self._disk.truncate(self._file, self.size)
+        """Cut the file to what is durable, and let nothing be added to it any more.
+
+        That gives back the blocks that it did not need. After a failed sync the kernel may show bytes that
+        the disk does not have, and takes them for written: none may be counted, and no later sync of this
+        file be believed.
+        """
+        with suppress(OSError):  # the next start reads what is there
+            self._disk.truncate(self._file, self.size)
+            self._disk.protect(self._file)
         self.close()
 
     def close(self) -> None:
@@ -126,8 +133,3 @@ class ActiveSegment:
                 f"{self._path}: a failed write ({cause.strerror}) could not be undone "
                 f"({error.strerror}): check the disk, then start the service again"
             ) from error
-
-    def _forget_tail(self) -> None:
-        """After a failed sync the kernel may show bytes that the disk does not have: none may be counted."""
-        with suppress(OSError):  # the next start reads what is there
-            self._disk.truncate(self._file, self.size)

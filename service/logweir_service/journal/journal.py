@@ -259,7 +259,7 @@ class Journal:
         return group.marks.get(stream) or self.known.marks.get(stream)
 
     def _continue(self, last: Segment | None) -> ActiveSegment:
-        if last is None or last.path.stat().st_size == 0:
+        if last is None or last.sealed or last.path.stat().st_size == 0:
             return self._create(self.last_lsn + 1)
         return ActiveSegment.open(self.folder.disk, last)
 

@@ -116,6 +116,10 @@ class SealedSegments:
             found.append(Sealed(segment, following.first_lsn - 1, size, received))
         return found[::-1]
 
+    def damaged_before(self, when: float) -> list[Path]:
+        """What was kept of damaged segments, and was written before this time in seconds since the epoch."""
+        return [path for path in self._folder.glob("*.corrupt") if path.stat().st_mtime < when]
+
     def _begin_of(self, segment: Segment) -> float | None:
         """When the first commit of a segment was received; None where it has none."""
         if segment.first_lsn not in self._received:

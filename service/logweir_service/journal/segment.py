@@ -26,6 +26,11 @@ class Segment:
         """The file name of the segment that begins with commit `first_lsn`."""
         return f"{first_lsn:020}.ndjson"
 
+    @property
+    def sealed(self) -> bool:
+        """Whether nothing may be added to it any more: it is write-protected."""
+        return not self.path.stat().st_mode & 0o222
+
 
 @dataclass(frozen=True, slots=True)
 class Located:

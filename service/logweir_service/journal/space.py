@@ -14,6 +14,7 @@ _MIN_FREE_SHARE: Final = 0.05
 _MIN_FREE_BYTES: Final = 1_000_000_000
 _BALLAST_SHARE: Final = 0.01
 _BALLAST_BYTES: Final = 64 << 20
+_BALLAST: Final = "ballast"
 
 
 class Space:
@@ -33,7 +34,7 @@ class Space:
         total = disk.space(folder)[1]
         self.min_free_bytes = _or_share(min_free_bytes, _MIN_FREE_SHARE * total, _MIN_FREE_BYTES)
         self._ballast_bytes = _or_share(ballast_bytes, _BALLAST_SHARE * total, _BALLAST_BYTES)
-        self._ballast = folder / "ballast"
+        self._ballast = folder / _BALLAST
         self._folder = folder
         self._disk = disk
 
@@ -44,8 +45,8 @@ class Space:
 
     @property
     def has_ballast(self) -> bool:
-        """Whether the ballast is there."""
-        return self._ballast.exists()
+        """Whether the ballast is there; a copy of the folder may hold one that takes no room."""
+        return 0 < self._ballast_bytes <= ballast_weight(self._folder)
 
     def require(self) -> None:
         """See to it that there is room for events.
@@ -81,11 +82,27 @@ class Space:
             file = self._disk.open(fresh, os.O_WRONLY | os.O_CREAT)
             try:
                 self._disk.allocate(file, 0, self._ballast_bytes)
+                if _blocks(os.fstat(file)) < self._ballast_bytes:
+                    self._ballast_bytes = 0  # the file system reserves nothing, now or later
+                    self._disk.unlink(fresh)
+                    return
                 self._disk.replace(fresh, self._ballast)
             except OSError:
                 self._disk.unlink(fresh)
             finally:
                 self._disk.close(file)
+
+
+def ballast_weight(folder: Path) -> int:
+    """Bytes that the ballast file of a data folder takes on the disk; 0 where there is none."""
+    try:
+        return _blocks((folder / _BALLAST).stat())
+    except FileNotFoundError:
+        return 0
+
+
+def _blocks(status: os.stat_result) -> int:
+    return status.st_blocks * 512
 
 
 def _or_share(given: int | None, share: float, most: int) -> int:

@@ -112,6 +112,9 @@ class Keeper:
             if unread:
                 self.lost_events += unread
                 self._tell(f"removed {unread} events that promotion had not read: the disk is full")
+        for path in self.sealed.damaged_before(self.clock() - self.policy.max_age_seconds):
+            self.disk.unlink(path)
+            _log.warning("removed %s: it was kept because it is damaged, and is too old now", path)
         self.held_bytes = decision.held_bytes
         if decision.held_bytes:
             self._tell(

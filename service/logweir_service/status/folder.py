@@ -10,7 +10,7 @@ import msgspec
 from logweir_service.dead import tally
 from logweir_service.disk import Disk
 from logweir_service.event import rfc3339
-from logweir_service.journal import Checkpoint, Checkpoints, DataFolder, Position
+from logweir_service.journal import Checkpoint, Checkpoints, DataFolder, Position, ballast_weight
 from logweir_service.journal.segment import Segment, SegmentReader, segments
 from logweir_service.promote.cursor import START, Cursor
 from logweir_service.telemetry import LOSSES
@@ -79,7 +79,7 @@ def status_of_folder(
         checkpoint=_told(*found, sizes=sizes, now=clock()) if found else None,
         promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(last + 1 - at.lsn, 0)),
         disk=DiskStatus(
-            free_bytes=free_bytes, total_bytes=total_bytes, ballast=(folder.path / "ballast").exists()
+            free_bytes=free_bytes, total_bytes=total_bytes, ballast=ballast_weight(folder.path) > 0
         ),
         streams=StreamsStatus(open=len(found[1].senders.open), closed=len(found[1].senders.closed))
         if found

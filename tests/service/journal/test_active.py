@@ -112,6 +112,47 @@ def test_other_reasons_for_not_reserving_are_told():
 
 
 @pytest.mark.fault(7)
+@pytest.mark.parametrize("durable", [0, 2])
+def test_file_whose_sync_failed_is_never_written_or_synced_again(folder, monkeypatch, durable):
+    """The kernel takes for written what it could not write: the next sync would say that it is."""
+    gone_on_with = []
+
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def note(self, path, flags, real=Disk.open):
+        if path.exists():
+            gone_on_with.append(path)
+        return real(self, path, flags)
+
+    with opened(folder) as (journal, _, _):
+        for line in numbered(durable):
+            commit(journal, [line])
+        monkeypatch.setattr(Disk, "fdatasync", fail)
+        with pytest.raises(StorageBroken):
+            commit(journal, [b'{"n":9}'])
+        monkeypatch.undo()
+    monkeypatch.setattr(Disk, "open", note)
+    with opened(folder) as (journal, report, lines):
+        assert (lines, report.torn_tail_bytes, report.damaged) == (numbered(durable), 0, ())
+        commit(journal, [b'{"n":9}'])
+        assert journal.last_lsn == durable + 1
+        assert gone_on_with == []
+    with opened(folder) as (_, report, lines):
+        assert (lines, report.missing, report.damaged) == ([*numbered(durable), b'{"n":9}'], (), ())
+
+
+def test_segment_that_is_full_is_write_protected(folder):
+    with opened(folder, max_segment_bytes=300) as (journal, _, _):
+        for line in numbered(5):
+            commit(journal, [line])
+    modes = [path.stat().st_mode & 0o777 for path in segment_paths(folder)]
+    assert len(modes) > 1
+    assert {*modes[:-1]} == {0o444}
+    assert modes[-1] & 0o200
+
+
+@pytest.mark.fault(7)
 def test_segment_that_could_not_be_cut_back_breaks_the_journal(folder, monkeypatch):
     def fail(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -60,6 +60,29 @@ def test_ballast_takes_blocks_without_content_and_gives_them_back(tmp_path):
     assert not space.drop_ballast()
 
 
+@pytest.mark.fault(10)
+def test_copy_of_a_folder_whose_ballast_takes_no_room_gets_one_that_does(tmp_path):
+    (tmp_path / "ballast").touch()
+    space = Space(tmp_path, disk=Disk(), min_free_bytes=0, ballast_bytes=1 << 20)
+    assert not space.has_ballast
+    space.keep_ballast()
+    assert space.has_ballast
+    assert blocks_bytes(tmp_path / "ballast") >= 1 << 20
+
+
+def test_file_system_that_reserves_nothing_is_asked_once_and_left_alone(tmp_path):
+    asked = []
+
+    class Thin(Disk):
+        def allocate(self, file, offset, size):
+            asked.append(size)
+
+    space = Space(tmp_path, disk=Thin(), min_free_bytes=0, ballast_bytes=1 << 20)
+    for _ in range(3):
+        space.keep_ballast()
+    assert (asked, space.has_ballast, [*tmp_path.iterdir()]) == ([1 << 20], False, [])
+
+
 def test_ballast_is_taken_up_only_where_the_room_is_not_needed(tmp_path):
     disk = SmallDisk(free=1999, total=10_000)
     space = Space(tmp_path, disk=disk, min_free_bytes=1000, ballast_bytes=1000)

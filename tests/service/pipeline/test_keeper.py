@@ -294,3 +294,14 @@ def test_segment_that_cannot_be_removed_is_told_and_ends_nothing(keeper, disk, t
     finish(keeper)
     assert "old segments cannot be removed" in caplog.text
     assert names(keeper) == [1, 2, 3, 4]
+
+
+@pytest.mark.fault(5)
+def test_damaged_segments_kept_aside_go_when_they_are_too_old(keeper, tmp_path):
+    keeper.policy = Policy(10**9, max_age_seconds=86_400)
+    old, young = (tmp_path / "journal" / f"{number:020}.corrupt" for number in (1, 7))
+    for path, age in ((old, 86_401), (young, 86_399)):
+        path.write_bytes(b"events")
+        os.utime(path, (keeper.clock() - age,) * 2)
+    keeper.tidy()
+    assert [*(tmp_path / "journal").glob("*.corrupt")] == [young]
