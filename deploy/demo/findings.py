@@ -52,6 +52,8 @@ class Findings:
     correlation_id: str
     grep: list[str]
     """The command that prints the story."""
+    status: list[str]
+    """The command that says where the service stands."""
     story: list[Fields]
     sentry_event: Fields | None
     sent_as: str | None
@@ -88,6 +90,7 @@ async def find(places: Places, *, requests: int, correlation_id: str) -> Finding
         samples=samples,
         correlation_id=correlation_id,
         grep=grep,
+        status=[*_logweir(), "status", "--url", places.service],
         story=[json.loads(line) for line in lines.splitlines()],
         sentry_event=next((event for event in sentry_events if "exception" in event), None),
         sent_as=sent_as,

@@ -75,6 +75,7 @@ def addresses(found: Findings, places: Places) -> Iterator[str]:
     yield _row("the story", f"{places.service}/v1/events?correlation_id={found.correlation_id}")
     yield _row("health", f"{places.service}/health")
     yield _row("or type", shlex.join(found.grep))
+    yield _row("the state", shlex.join(found.status))
 
 
 def faults(found: Findings, *, sentry_expected: bool) -> Iterator[str]:

@@ -51,6 +51,7 @@ def test_report_shows_counts_metrics_a_story_across_both_services_and_its_sentry
         r"^  none rejected, none lost, none dropped$",
         r'^  http_requests_total\{service="shop",method="POST",endpoint="/checkout",status="502"\} +\d+$',
         r"logweir grep [0-9a-f]{32} --url http://127\.0\.0\.1:\d+$",
+        r"^  the state .*logweir status --url http://127\.0\.0\.1:\d+$",
         r"^[0-9a-f]{32}\b.*\b10 events, 2 errors, 2 services \((shop, payments|payments, shop)\)",
         r"payments  error     http\.request +POST /charges 500 .* ChargeFailed",
         r"deploy/demo/payments\.py:\d+ in authorise",

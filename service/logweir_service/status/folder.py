@@ -58,10 +58,11 @@ def status_of_folder(
         OSError: it cannot be read.
     """
     identifier = folder.identify()
+    checkpoints = Checkpoints(folder.checkpoints, journal=identifier)
+    found, unusable = _newest(checkpoints)  # before the journal, which is never behind it then
     known = _present(segments(folder.journal))
     sizes = {segment.first_lsn: size for segment, size in known}
     last = last_lsn if last_lsn is not None else _last_lsn([segment for segment, _ in known])
-    found = _newest(Checkpoints(folder.checkpoints, journal=identifier))
     pid = owner(folder.path / "LOCK")
     letters = tally(folder.dead)
     free_bytes, total_bytes = (disk or Disk()).space(folder.path)
@@ -77,6 +78,7 @@ def status_of_folder(
             damaged=sum(1 for _ in folder.journal.glob("*.corrupt")),
         ),
         checkpoint=_told(*found, sizes=sizes, now=clock()) if found else None,
+        unusable_checkpoints=unusable,
         promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(last + 1 - at.lsn, 0)),
         disk=DiskStatus(
             free_bytes=free_bytes, total_bytes=total_bytes, ballast=ballast_weight(folder.path) > 0
@@ -106,14 +108,15 @@ def _present(found: list[Segment]) -> list[tuple[Segment, int]]:
     return present
 
 
-def _newest(checkpoints: Checkpoints) -> tuple[Checkpoint, _State] | None:
-    """The newest checkpoint that can be read."""
+def _newest(checkpoints: Checkpoints) -> tuple[tuple[Checkpoint, _State] | None, list[str]]:
+    """The newest checkpoint that can be read, and a line for each newer one."""
+    unreadable: list[str] = []
     for checkpoint in checkpoints.newest_first():
         try:
-            return checkpoint, _state.decode(checkpoint.body)
-        except ValueError:
-            continue
-    return None
+            return (checkpoint, _state.decode(checkpoint.body)), [*checkpoints.damaged, *unreadable]
+        except ValueError as fault:
+            unreadable.append(f"the checkpoint at commit {checkpoint.lsn} cannot be read: {fault}")
+    return None, [*checkpoints.damaged, *unreadable]
 
 
 def _told(checkpoint: Checkpoint, state: _State, *, sizes: dict[int, int], now: float) -> CheckpointStatus:

@@ -34,6 +34,7 @@ async def status_of_service(
     told.state, told.why = state, why_not_ready or ""
     told.version, told.pid = version("logweir"), os.getpid()
     told.disk.min_free_bytes = pipeline.keeper.space.min_free_bytes
+    told.promotion.sentry = sentry
     if is_starting:
         return told
     marks = pipeline.journal.known.marks

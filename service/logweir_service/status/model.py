@@ -24,7 +24,7 @@ class JournalStatus(msgspec.Struct, kw_only=True):
 
 
 class CheckpointStatus(msgspec.Struct, kw_only=True):
-    """The newest checkpoint: what a restart begins with."""
+    """The newest checkpoint that can be used: what a restart begins with."""
 
     lsn: int
     age_seconds: float
@@ -82,6 +82,8 @@ class Status(msgspec.Struct, kw_only=True):
     pid: int | None = None
     journal: JournalStatus
     checkpoint: CheckpointStatus | None = None
+    unusable_checkpoints: list[str] = []
+    """One line for each newer one that cannot be used."""
     promotion: PromotionStatus
     disk: DiskStatus
     streams: StreamsStatus | None = None

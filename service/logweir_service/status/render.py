@@ -56,28 +56,41 @@ def _service(status: Status) -> Line:
 def _journal(status: Status) -> Line:
     journal = status.journal
     damaged = f"; {count(journal.damaged, 'damaged segment')} set aside" if journal.damaged else ""
-    if journal.last_lsn == 0 and not damaged:
+    newest = max(journal.last_lsn, status.checkpoint.lsn if status.checkpoint else 0)
+    if journal.segments == 0 and (newest or status.checkpoint or status.unusable_checkpoints):
+        before = f"commit {newest:,} was written" if newest else "there is a checkpoint"
+        return Line("journal", f"no segments, though {before}{damaged}", True)
+    if newest == 0 and not damaged:
         return Line("journal", "empty")
     oldest = f", from {journal.oldest[:19].replace('T', ' ')} UTC on" if journal.oldest else ""
     told = f"commit {journal.last_lsn:,}, {count(journal.segments, 'segment')}, {size(journal.bytes)}{oldest}"
+    if newest > journal.last_lsn:
+        damaged += f"; ends before commit {newest:,}, which the checkpoint knows"
     return Line("journal", told + damaged, bool(damaged))
 
 
 def _checkpoint(status: Status) -> Line:
-    checkpoint = status.checkpoint
+    checkpoint, unusable = status.checkpoint, status.unusable_checkpoints
     if checkpoint is None:
-        return Line("checkpoint", "none: a restart reads the whole journal", status.journal.last_lsn > 0)
+        told = f"none{_instead_of(unusable)}: a restart reads the whole journal"
+        return Line("checkpoint", told, bool(unusable) or status.journal.last_lsn > 0)
     told = f"commit {checkpoint.lsn:,}, {age(checkpoint.age_seconds)} ago, {size(checkpoint.bytes)}"
     if checkpoint.behind_bytes == 0:
-        return Line("checkpoint", f"{told}; nothing behind it")
+        return Line("checkpoint", f"{told}; nothing behind it{_instead_of(unusable)}", bool(unusable))
+    told += f"; {size(checkpoint.behind_bytes)} to read after it{_instead_of(unusable)}"
     is_stale = status.state == "ready" and checkpoint.age_seconds > STALE_CHECKPOINT_SECONDS
-    return Line("checkpoint", f"{told}; {size(checkpoint.behind_bytes)} to read after it", is_stale)
+    return Line("checkpoint", told, is_stale or bool(unusable))
+
+
+def _instead_of(unusable: list[str]) -> str:
+    """What is said of newer checkpoints, where there are any."""
+    return f" ({'; '.join(unusable)})" if unusable else ""
 
 
 def _promotion(status: Status) -> Line:
     promotion = status.promotion
     if promotion.sentry == "off":
-        return Line("promotion", "off")
+        return Line("promotion", "off: errors are passed over")
     told = f"at commit {promotion.lsn:,}, {count(promotion.behind_commits, 'commit')} behind"
     oldest = promotion.oldest_age_seconds or 0.0
     if promotion.waiting:
@@ -86,6 +99,8 @@ def _promotion(status: Status) -> Line:
         return Line("promotion", f"{told}; the DSN cannot be used, errors wait in the journal", True)
     if promotion.trouble:
         return Line("promotion", f"{told}; {promotion.trouble}", True)
+    if promotion.sentry is None:
+        told = f"saved {told}; whether it is on, the service tells (--url)"
     return Line("promotion", told, oldest > STALE_PROMOTION_SECONDS)
 
 

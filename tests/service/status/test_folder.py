@@ -109,7 +109,26 @@ def test_a_damaged_checkpoint_is_passed_over(live):
         path.write_bytes(path.read_bytes()[:-9])
     read = status_of_folder(DataFolder(live.data))
     assert (read.checkpoint, read.streams, read.losses) == (None, None, {})
+    assert [line.endswith("its checksum does not hold") for line in read.unusable_checkpoints] == [True, True]
     assert read.journal.last_lsn == 4
+
+
+def test_an_older_checkpoint_is_used_where_the_newest_is_damaged_and_that_is_told(capsys, live):
+    assert live.stop() == 0
+    *_, older, newest = sorted((live.data / "checkpoints").glob("*.checkpoint"))
+    newest.write_bytes(newest.read_bytes()[:-9])
+    code, out, _ = run(capsys, "--data", live.data)
+    (told,) = (line for line in out if line[2:].startswith("checkpoint"))
+    assert code == 0
+    assert told.startswith(f"! checkpoint  commit {int(older.stem)}, ")
+    assert f"({newest} is damaged: its checksum does not hold)" in told
+
+
+def test_a_journal_that_was_removed_is_trouble(capsys, live):
+    assert live.stop() == 0
+    for segment in (live.data / "journal").iterdir():
+        segment.unlink()
+    assert "! journal     no segments, though commit 4 was written" in run(capsys, "--data", live.data)[1]
 
 
 def test_a_checkpoint_that_says_nothing_of_its_place_is_passed_over(live):
@@ -119,6 +138,8 @@ def test_a_checkpoint_that_says_nothing_of_its_place_is_passed_over(live):
     read = status_of_folder(folder)
     assert read.checkpoint is not None
     assert read.checkpoint.lsn == 4
+    (told,) = read.unusable_checkpoints
+    assert told.startswith("the checkpoint at commit 9 cannot be read: ")
 
 
 def test_a_segment_that_was_set_aside_is_told(live):

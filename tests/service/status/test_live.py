@@ -30,7 +30,7 @@ def test_a_service_that_reads_its_journal_says_that_it_starts(service):
     status = told(service)
     assert status.state == "starting"
     assert "journal" in status.why
-    assert (status.streams, status.losses, status.promotion.sentry) == (None, {}, None)
+    assert (status.streams, status.losses, status.promotion.sentry) == (None, {}, "off")
 
 
 def test_a_service_that_is_broken_says_why(service):

@@ -72,7 +72,22 @@ def changed(path, value):
             1,
             "! journal     commit 1,234, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on; 1",
         ),
-        ("checkpoint", None, "! checkpoint  none"),
+        (
+            "journal.segments",
+            0,
+            "! journal     no segments, though commit 1,234 was written",
+        ),
+        (
+            "journal.last_lsn",
+            1229,
+            "! journal     commit 1,229, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on; ends before",
+        ),
+        ("checkpoint", None, "! checkpoint  none: a restart"),
+        (
+            "unusable_checkpoints",
+            ["1 is damaged"],
+            "! checkpoint  commit 1,230, 4 s ago, 12.3 kB; 6.8 kB to read after it (1 is damaged)",
+        ),
         ("checkpoint.age_seconds", 61.0, "! checkpoint  commit 1,230, 61 s ago"),
         (
             "promotion.trouble",
@@ -119,9 +134,33 @@ def test_a_checkpoint_of_all_there_is_may_be_of_any_age():
     assert "  checkpoint  commit 1,230, 12 d ago, 12.3 kB; nothing behind it" in lines(status)
 
 
+def test_what_a_folder_cannot_know_of_promotion_is_not_said():
+    status = changed("promotion.sentry", None)
+    told = (
+        "  promotion   saved at commit 1,235, 0 commits behind; whether it is on, the service tells (--url)"
+    )
+    assert told in lines(status)
+
+
+def test_checkpoints_of_which_none_can_be_used_are_told():
+    status = changed("checkpoint", None)
+    status.journal.last_lsn, status.unusable_checkpoints = 0, ["1 is damaged", "0 is damaged"]
+    assert (
+        lines(status)[0]
+        == "! checkpoint  none (1 is damaged; 0 is damaged): a restart reads the whole journal"
+    )
+
+
+def test_a_journal_whose_files_are_all_gone_is_not_called_empty():
+    status = changed("journal", JournalStatus(last_lsn=0, segments=0, bytes=0, oldest=None))
+    assert lines(status)[0] == "! journal     no segments, though commit 1,230 was written"
+    status.checkpoint, status.unusable_checkpoints = None, ["0 is damaged"]
+    assert lines(status)[0] == "! journal     no segments, though there is a checkpoint"
+
+
 def test_an_empty_journal_needs_no_checkpoint():
     status = changed("checkpoint", None)
-    status.journal.last_lsn = 0
+    status.journal = JournalStatus(last_lsn=0, segments=0, bytes=0, oldest=None)
     assert all(line.startswith("  ") for line in lines(status))
 
 
