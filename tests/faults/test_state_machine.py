@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def saves(self):
         try:
-            self.pipeline.keeper.save(self.pipeline.journal.last_lsn, self.pipeline._encode())
+            self.pipeline.saving.now(self.pipeline.numbers)
         except OSError:
             assert self.disk.fails_in == 0
 

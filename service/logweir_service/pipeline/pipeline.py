@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,8 +29,8 @@ from .keeper import Keeper
 from .lag import Lag
 from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
+from .saving import Saving
 from .staging import Staged, Waiting, check_grant, stage
-from .state import encode
 from .taking import Taking
 
 _MAX_GROUP_BYTES = 8 << 20
@@ -76,16 +75,18 @@ class Pipeline:
     """Set when nothing can be made durable any more: the service must stop."""
     on_broken: Callable[[], None] = lambda: None
     """Called once when that happens."""
+    saving: Saving = field(init=False)
     _waiting: list[Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _losses_before: Counter[str] = field(default_factory=Counter)
-    _saved_losses: dict[str, float] = field(default_factory=dict)
     _pending_bytes: int = 0
     _draining: bool = False
     _taking: Taking = field(default_factory=Taking)
     _decoding: Turns = field(default_factory=Turns)
     _applying: Turns = field(default_factory=Turns)
     _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "journal"))
+
+    def __post_init__(self) -> None:
+        self.saving = Saving(self.journal, self.keeper, self.telemetry)
 
     def recover(self, rules: RuleSet, *, reset_counters: bool = False) -> Resumed:
         """Bring everything to where it stood when the last process ended; blocks, on any thread.
@@ -99,11 +100,9 @@ class Pipeline:
         )
         try:
             resumed = start(rules, reset_counters=reset_counters)
-            self.numbers, self._losses_before = resumed.numbers, resumed.losses
+            self.numbers = resumed.numbers
             self.telemetry.recovered(resumed.journal, unusable_checkpoints=len(resumed.unusable))
-            # nothing may be counted under rules that no checkpoint names, nor behind a gap that none passed
-            must = bool(resumed.reset or resumed.rules_changed or resumed.checkpoint_lsn is None)
-            self._save_first(resumed, must=must)
+            self.saving.begin(resumed)
         except OSError as fault:
             raise StorageBroken(
                 f"{self.journal.folder.path} cannot be recovered: {fault}; "
@@ -137,12 +136,9 @@ class Pipeline:
         Raises:
             Refusal: nothing of it was stored.
         """
-        self._admit(len(delivery.body))
-        self._pending_bytes += len(delivery.body)
-        try:
+        with self.receiving() as take:
+            take(len(delivery.body))
             return await self._take(delivery)
-        finally:
-            self._pending_bytes -= len(delivery.body)
 
     async def run(self) -> None:
         """Commit group after group until `drain` is called and nothing waits any more."""
@@ -150,7 +146,7 @@ class Pipeline:
         while self.broken is None:
             group: list[Waiting] = []
             try:
-                self._keep()
+                self.saving.soon(self.numbers)
                 if not self._waiting:
                     if self._draining:
                         break
@@ -163,12 +159,6 @@ class Pipeline:
                 _log.exception("a group of batches could not be taken to its end")
                 self._break(group, StorageBroken(f"a fault of the service's own: {fault!r}; start it again"))
 
-    def _keep(self) -> None:
-        if self.keeper.is_due(self.journal.last_lsn):
-            self.keeper.save_soon(self.journal.last_lsn, self._encode)
-        else:
-            self.keeper.tidy_soon()
-
     def drain(self) -> None:
         """Let `run` end once all that waits is committed."""
         self._draining = True
@@ -176,11 +166,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Save the state where `run` came to its end, and release the journal."""
-        if self.resumed is not None and self.broken is None and self._has_news():
-            try:
-                self.keeper.save(self.journal.last_lsn, self._encode())
-            except OSError as fault:
-                _log.warning("no last checkpoint could be written (%s): the next start takes longer", fault)
+        if self.resumed is not None and self.broken is None:
+            self.saving.end(self.numbers)
         self.keeper.close()
         self._writer.shutdown()
         self.dead.close()
@@ -208,33 +195,11 @@ class Pipeline:
         self._wake.set()
         return await waiting.answer
 
-    def _has_news(self) -> bool:
-        """Whether there is something that the newest checkpoint does not hold."""
-        return self.keeper.last_lsn != self.journal.last_lsn or self._saved_losses != self.losses()
-
     def _tick(self) -> None:
         """Let `run` look up once a second."""
         self._wake.set()
         if self.broken is None and not self._draining:
             asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
-
-    def _encode(self) -> bytes:
-        self._saved_losses = self.losses()
-        return encode(self.journal, self.numbers, self._saved_losses)
-
-    def losses(self) -> dict[str, float]:
-        """What was lost since the journal began, by metric and labels, as far as checkpoints tell."""
-        found = self._losses_before + Counter(self.telemetry.losses())
-        return {name: float(count) for name, count in found.items()}
-
-    def _save_first(self, resumed: Resumed, *, must: bool) -> None:
-        body = self._encode()
-        try:
-            self.keeper.save(self.journal.last_lsn, body, alone=must or bool(resumed.unusable))
-        except OSError as fault:
-            if must:
-                raise
-            _log.warning("no checkpoint could be written (%s): the next start takes longer", fault)
 
     def _check_storage(self) -> None:
         if self.broken is not None:

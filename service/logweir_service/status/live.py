@@ -39,7 +39,7 @@ async def status_of_service(
         return told
     marks = pipeline.journal.known.marks
     told.streams = StreamsStatus(open=len(marks.open), closed=len(marks.closed))
-    told.losses = with_zeros(pipeline.losses())
+    told.losses = with_zeros(pipeline.saving.losses())
     report = promotion.report()
     told.promotion = PromotionStatus(
         lsn=report.position.lsn,

@@ -93,7 +93,7 @@ def sealed_paths(folder: Path) -> list[Path]:
 
 def checkpoint(pipeline: Pipeline) -> None:
     """Save the state as it is now."""
-    pipeline.keeper.save(pipeline.journal.last_lsn, pipeline._encode())
+    pipeline.saving.now(pipeline.numbers)
 
 
 def spoil(path: Path) -> None:

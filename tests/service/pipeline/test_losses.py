@@ -28,11 +28,11 @@ async def lose(pipeline):
     await pipeline.submit(Delivery(line() * 2, stream=STREAM, seq=1))
     await pipeline.submit(Delivery(b'{"_lost":{"count":20}}\n' + line(), stream=STREAM, seq=11))
     await pipeline.submit(Delivery(line(), stream=OTHER, seq=500))
-    return shown(pipeline), pipeline.losses()
+    return shown(pipeline), pipeline.saving.losses()
 
 
 async def look(pipeline):
-    return shown(pipeline), pipeline.losses()
+    return shown(pipeline), pipeline.saving.losses()
 
 
 async def lose_behind_a_checkpoint(pipeline):
@@ -41,7 +41,7 @@ async def lose_behind_a_checkpoint(pipeline):
     checkpoint(pipeline)
     await pipeline.submit(Delivery(line(), stream=STREAM, seq=32))
     await pipeline.submit(Delivery(line(), stream=OTHER, seq=500))
-    return shown(pipeline), pipeline.losses()
+    return shown(pipeline), pipeline.saving.losses()
 
 
 @pytest.mark.fault(19)
@@ -62,7 +62,7 @@ def test_sums_since_the_journal_began_outlive_a_reset(settings):
 
 async def lose_more(pipeline):
     await pipeline.submit(Delivery(line(), stream=STREAM, seq=34))
-    return shown(pipeline), pipeline.losses()
+    return shown(pipeline), pipeline.saving.losses()
 
 
 def test_what_nothing_but_a_clean_stop_can_tell_is_told_by_it(settings):
@@ -70,7 +70,7 @@ def test_what_nothing_but_a_clean_stop_can_tell_is_told_by_it(settings):
 
     async def refuse(pipeline):
         await pipeline.submit(Delivery(b"{}\n"))
-        return pipeline.losses()
+        return pipeline.saving.losses()
 
     [(name, _)] = living(settings, refuse).items()
     assert living(settings, refuse) == {name: 2.0}

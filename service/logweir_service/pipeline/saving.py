@@ -1,0 +1,77 @@
+"""Saves what the service knows between two groups, so that a restart has little to read again."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+from logweir_service.journal import Journal
+from logweir_service.telemetry import Telemetry
+
+from .keeper import Keeper
+from .numbers import Numbers
+from .recovery import Resumed
+from .state import encode
+
+_log = logging.getLogger("logweir_service.pipeline")
+
+
+@dataclass(slots=True)
+class Saving:
+    """Makes checkpoints: `begin` once, then `soon` again and again, and `end`."""
+
+    journal: Journal
+    keeper: Keeper
+    telemetry: Telemetry
+    _losses_before: Counter[str] = field(default_factory=Counter)
+    _saved_losses: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, resumed: Resumed) -> None:
+        """Save where a start has found the service to stand.
+
+        Raises:
+            OSError: it cannot be saved, and nothing may be counted without.
+        """
+        self._losses_before = resumed.losses
+        # nothing may be counted under rules that no checkpoint names, nor behind a gap that none passed
+        must = bool(resumed.reset or resumed.rules_changed or resumed.checkpoint_lsn is None)
+        try:
+            self.now(resumed.numbers, alone=must or bool(resumed.unusable))
+        except OSError as fault:
+            if must:
+                raise
+            _log.warning("no checkpoint could be written (%s): the next start takes longer", fault)
+
+    def soon(self, numbers: Numbers) -> None:
+        """Save if it is time, and see to the disk now and then; does not wait."""
+        if self.keeper.is_due(self.journal.last_lsn):
+            self.keeper.save_soon(self.journal.last_lsn, lambda: self._encode(numbers))
+        else:
+            self.keeper.tidy_soon()
+
+    def now(self, numbers: Numbers, *, alone: bool = False) -> None:
+        """Save, and wait until it is; `alone` removes what was saved before.
+
+        Raises:
+            OSError: it is not saved.
+        """
+        self.keeper.save(self.journal.last_lsn, self._encode(numbers), alone=alone)
+
+    def end(self, numbers: Numbers) -> None:
+        """Save what is not saved yet, as well as can be."""
+        if self.keeper.last_lsn == self.journal.last_lsn and self._saved_losses == self.losses():
+            return
+        try:
+            self.now(numbers)
+        except OSError as fault:
+            _log.warning("no last checkpoint could be written (%s): the next start takes longer", fault)
+
+    def losses(self) -> dict[str, float]:
+        """What was lost since the journal began, by metric and labels, as far as checkpoints tell."""
+        found = self._losses_before + Counter(self.telemetry.losses())
+        return {name: float(count) for name, count in found.items()}
+
+    def _encode(self, numbers: Numbers) -> bytes:
+        self._saved_losses = self.losses()
+        return encode(self.journal, numbers, self._saved_losses)
