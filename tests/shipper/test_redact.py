@@ -133,7 +133,7 @@ def test_no_field_of_the_catalogue_is_redacted_by_its_key(sink: CapturingSink, k
         *(("tokenLimit", 0.5), ("secret.size", 0), ("otp-attempts", 3)),
     ],
 )
-def test_flags_and_measures_are_no_secrets(sink: CapturingSink, key: str, value: object) -> None:
+def test_flags_and_measures_are_no_secrets(sink: CapturingSink, key: str, value: Any) -> None:
     logweir.emit("a.b", **{key: value}, below=[{key: value}])
     assert sink.events[0][key] == sink.events[0]["below"][0][key] == value
 
@@ -141,7 +141,7 @@ def test_flags_and_measures_are_no_secrets(sink: CapturingSink, key: str, value:
 @pytest.mark.parametrize(
     ("key", "value"), [("otp", 471147), ("otp_code", 47), ("cvv", 123), ("token_count", "abc"), ("token", 1)]
 )
-def test_other_numbers_and_texts_under_such_keys_are(sink: CapturingSink, key: str, value: object) -> None:
+def test_other_numbers_and_texts_under_such_keys_are(sink: CapturingSink, key: str, value: Any) -> None:
     assert is_hidden(key, value)
     logweir.emit("a.b", **{key: value}, below=[{key: value}])
     assert sink.events[0][key] == sink.events[0]["below"][0][key] == "[redacted]"
