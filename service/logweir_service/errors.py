@@ -10,6 +10,7 @@
     │   ├── FolderLocked           73
     │   ├── StorageBroken          70
     │   └── LookUpFailed           1, a running service could not be asked
+    ├── RecoveryStopped            no fault at all: a stop was asked for before the start was over
     └── Refusal                    a request that is answered with a status and a code
 """
 
@@ -65,6 +66,10 @@ class LookUpFailed(OperatorError):
     """A running service could not be asked."""
 
     exit_code = 1
+
+
+class RecoveryStopped(LogweirError):
+    """A stop was asked for while the journal was being read; the next start reads it again."""
 
 
 class Refusal(LogweirError):

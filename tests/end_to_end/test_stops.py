@@ -10,8 +10,10 @@ import urllib3
 
 from tests.end_to_end.live import LiveService
 from tests.end_to_end.sending import must_hold, sending, wait_for
+from tests.service.promote.sentry_server import Answer, serving
 
 FIFTY = 50
+FAILED = b'{"event":"order.failed","service":"shop","level":"error","error_type":"Late"}\n'
 
 
 def all_beyond(senders, last):
@@ -62,6 +64,50 @@ def test_service_told_to_stop_twice_waits_for_nobody_and_loses_nothing(tmp_path)
                 assert live.process.wait(5) == 0
             live.start()
         must_hold(live, *senders)
+
+
+@pytest.mark.fault(29)
+def test_service_told_to_stop_twice_does_not_wait_for_sentry(tmp_path):
+    with serving(Answer(hangs=True)) as sentry:
+        waiting = {"SENTRY_DSN": sentry.dsn}
+        with LiveService(tmp_path / "data", environment=waiting, module="tests.end_to_end.patient") as live:
+            assert live.post(FAILED).json()["accepted"] == 1
+            sentry.wait_for(1, timeout_seconds=30)
+            live.process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                live.process.wait(1)
+            live.process.send_signal(signal.SIGTERM)
+            assert live.process.wait(5) == 0
+            sentry.let_go.set()
+            live.start()
+            sentry.wait_for(2, timeout_seconds=30)
+        assert sentry.requests[0].event["event_id"] == sentry.requests[1].event["event_id"]
+
+
+@pytest.mark.fault(29)
+def test_service_told_to_stop_while_it_reads_its_journal_does_so_and_changes_nothing(tmp_path):
+    seldom = {"LOGWEIR_CHECKPOINT_SECONDS": "3600"}
+    with LiveService(tmp_path / "data", environment=seldom) as live:
+        for _ in range(200):
+            assert live.post(FAILED).json()["accepted"] == 1
+        live.stop(signal.SIGKILL)
+    before = contents(live.data)
+    slow = LiveService(live.data, module="tests.end_to_end.patient")
+    slow.launch()
+    wait_for(lambda: slow.url != "" and slow.get("/ready").status == 503)
+    assert slow.get("/ready").json()["message"].startswith("starting")
+    assert slow.stop() == 0
+    assert not any("is ready" in line for line in slow.log)
+    assert any("told to stop before it was ready" in line for line in slow.log)
+    assert contents(live.data) == before
+    with live:
+        assert live.get("/v1/status").json()["journal"]["last_lsn"] == 200
+        assert any("read 200 events in 200 batches" in line for line in live.log)
+
+
+def contents(data):
+    """Every file of a data folder but the lock, which names its owner."""
+    return {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and path.name != "LOCK"}
 
 
 def reader_that_stalls(live):

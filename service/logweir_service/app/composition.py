@@ -48,6 +48,8 @@ class Service:
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
     reset_counters: bool = False
     stopping: bool = False
+    hurried: bool = False
+    """Asked to stop twice: nothing is waited for that the next start can do as well."""
 
     def why_not_ready(self) -> str | None:
         """Why no events are taken now, or None."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from logweir_service.errors import UnknownFormat
+from logweir_service.errors import RecoveryStopped, UnknownFormat
 from logweir_service.journal import verify
 from logweir_service.pipeline import Resumed
 
@@ -22,22 +22,27 @@ _log = logging.getLogger("logweir_service")
 _PROMOTION_STOP_SECONDS = 5
 """How long a slow Sentry server may hold up the end; what it has not taken is sent after the next start."""
 
+_LOOK_SECONDS = 0.1
+"""How often it is asked meanwhile whether that shall be cut short."""
+
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[None]:
-    """Recover, commit and promote for as long as the context lasts; then drain and let the folder go."""
+    """Recover, commit and promote for as long as the context lasts; then drain and let the folder go.
+
+    A service that is told to stop while it recovers does so between two batches, and nothing after it.
+    """
     pipeline = service.pipeline
     loop = asyncio.get_running_loop()
     committing = None
     verifying = threading.Event()
     try:
-        recover = partial(pipeline.recover, service.rules, reset_counters=service.reset_counters)
-        resumed = await loop.run_in_executor(None, recover)
-        _tell(service, resumed)
-        committing = asyncio.create_task(pipeline.run())
-        if service.sentry != "unusable":
-            service.promotion.start()
-        loop.run_in_executor(None, _verify, service, resumed, verifying)
+        if resumed := await _recover(service):
+            _tell(service, resumed)
+            committing = asyncio.create_task(pipeline.run())
+            if service.sentry != "unusable":
+                service.promotion.start()
+            loop.run_in_executor(None, _verify, service, resumed, verifying)
         yield
     finally:
         service.stopping = True
@@ -45,8 +50,33 @@ async def running(service: Service) -> AsyncIterator[None]:
         pipeline.drain()
         if committing is not None:
             await committing
-            await loop.run_in_executor(None, service.promotion.stop, _PROMOTION_STOP_SECONDS)
+            await _stop_promotion(service)
         pipeline.close()
+
+
+async def _recover(service: Service) -> Resumed | None:
+    """Read the journal; None where a stop was asked for meanwhile."""
+    recover = partial(
+        service.pipeline.recover,
+        service.rules,
+        reset_counters=service.reset_counters,
+        stopping=lambda: service.stopping,
+    )
+    try:
+        return await asyncio.get_running_loop().run_in_executor(None, recover)
+    except RecoveryStopped as stopped:
+        _log.info("told to stop before it was ready (%s): the next start begins where this one did", stopped)
+        return None
+
+
+async def _stop_promotion(service: Service) -> None:
+    """Let promotion end in order, for a while; who asks twice to stop waits no longer."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PROMOTION_STOP_SECONDS
+    while not await loop.run_in_executor(None, service.promotion.stop, _LOOK_SECONDS):
+        if service.hurried or loop.time() >= deadline:
+            _log.warning("Sentry did not answer in time; what it has not taken is sent after the next start")
+            return
 
 
 def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> None:

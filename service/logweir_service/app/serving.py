@@ -62,7 +62,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     )
 
     def stop() -> None:
-        server.force_exit = service.stopping  # asked twice
+        server.force_exit = service.hurried = service.stopping  # asked twice
         server.should_exit = service.stopping = True
 
     loop = asyncio.get_running_loop()

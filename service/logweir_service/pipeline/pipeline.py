@@ -88,15 +88,23 @@ class Pipeline:
     def __post_init__(self) -> None:
         self.saving = Saving(self.journal, self.keeper, self.telemetry)
 
-    def recover(self, rules: RuleSet, *, reset_counters: bool = False) -> Resumed:
+    def recover(
+        self, rules: RuleSet, *, reset_counters: bool = False, stopping: Callable[[], bool] = lambda: False
+    ) -> Resumed:
         """Bring everything to where it stood when the last process ended; blocks, on any thread.
 
         Raises:
+            RecoveryStopped: before the end, as `stopping` said; there is nothing but `close` to do.
             UnknownFormat: another version wrote the folder.
             StorageBroken: what a crash or the disk has left cannot be mended.
         """
         start = Start(
-            self.journal, self.keeper.checkpoints, self.decoder, self.counting, note=self.index.note
+            self.journal,
+            self.keeper.checkpoints,
+            self.decoder,
+            self.counting,
+            note=self.index.note,
+            stopping=stopping,
         )
         try:
             resumed = start(rules, reset_counters=reset_counters)

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from logweir_service.decode import Decoder
 from logweir_service.derive import Derivation
-from logweir_service.errors import RulesError
+from logweir_service.errors import RecoveryStopped, RulesError
 from logweir_service.journal import Checkpoints, EventId, Journal, Located, Recovery
 from logweir_service.rules import RuleSet, load_texts
 
@@ -52,12 +52,15 @@ class Start:
     counting: Counting
     note: Callable[[int, int, Set[str]], None]
     """Takes the segment, offset and correlation ids of each batch that is read again."""
+    stopping: Callable[[], bool]
+    """Asked before each batch: whether to give up."""
     unusable: list[str] = field(default_factory=list)
 
     def __call__(self, rules: RuleSet, *, reset_counters: bool) -> Resumed:
         """Recover, and go over to `rules`.
 
         Raises:
+            RecoveryStopped: as `stopping` said; what was read so far is in memory alone.
             UnknownFormat: another version wrote the folder.
             OSError: what a crash or the disk has left cannot be mended.
         """
@@ -103,6 +106,8 @@ class Start:
                 yield state, numbers
 
     def _replay(self, numbers: Numbers, located: Located, segment_first_lsn: int) -> Sequence[EventId]:
+        if self.stopping():
+            raise RecoveryStopped(f"the journal was read up to commit {located.commit.lsn - 1}")
         found: set[str | None] = set()
         for events in numbers.derive(located.lines, located.commit.received):
             found.update(map(_correlation_ids, events))
