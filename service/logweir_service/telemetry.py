@@ -68,7 +68,9 @@ class Telemetry:
             ProcessCollector(namespace="logweir", registry=self.registry)
         counter = self._counter
         self.requests = counter(
-            "logweir_ingest_requests", "Requests to the ingest door, by answer.", "status"
+            "logweir_ingest_requests",
+            "Requests to the ingest door, or refused before it, by answer.",
+            "status",
         )
         self.received_bytes = counter("logweir_ingest_bytes", "Bytes of bodies after decompression.")
         self.accepted = counter("logweir_events_accepted", "Events stored for the first time.")

@@ -159,7 +159,8 @@ def test_gzip_in_gzip_is_no_event(live):
 @pytest.mark.fault(31)
 def test_sender_that_vanishes_in_the_middle_leaves_one_line_and_nothing_stored(live):
     before = len(live.log)
-    with socket.create_connection(("127.0.0.1", int(live.url.rpartition(":")[2]))) as client:
+    address, sender = ("127.0.0.1", int(live.url.rpartition(":")[2])), ("127.0.0.31", 0)
+    with socket.create_connection(address, source_address=sender) as client:  # not named within a minute
         client.sendall(POST + b"Content-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n" + good())
     while len(live.log) == before:
         live.get("/health")

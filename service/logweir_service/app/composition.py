@@ -13,6 +13,7 @@ from logweir_service.derive import Derivation
 from logweir_service.disk import Disk
 from logweir_service.errors import ConfigurationError, Refusal
 from logweir_service.find import ActiveIndex, Stories
+from logweir_service.ingest import Refusals
 from logweir_service.journal import (
     Checkpoints,
     DataFolder,
@@ -46,6 +47,7 @@ class Service:
     stories: Stories
     sentry: Literal["on", "off", "unusable"]
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
+    refusals: Refusals
     reset_counters: bool = False
     stopping: bool = False
     hurried: bool = False
@@ -129,7 +131,8 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         telemetry=telemetry,
         limits=limits,
     )
-    service = Service(settings, rules, pipeline, promotion, stories, sentry, reset_counters)
+    refusals = Refusals(lambda status: telemetry.requests.labels(str(status)).inc())
+    service = Service(settings, rules, pipeline, promotion, stories, sentry, refusals, reset_counters)
     watch(pipeline, promotion)
     return service
 

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -49,7 +50,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             http(service),
-            http=GuardedProtocol,
+            http=partial(GuardedProtocol, refusals=service.refusals),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,

@@ -24,7 +24,7 @@ def http(service: Service) -> FastAPI:
     app = FastAPI(
         title="Logweir", version=version("logweir"), docs_url=None, redoc_url=None, openapi_url=None
     )
-    door = IngestDoor(pipeline, ingest_tokens(settings.ingest_tokens), pipeline.limits)
+    door = IngestDoor(pipeline, ingest_tokens(settings.ingest_tokens), pipeline.limits, service.refusals)
     app.router.routes.append(Route("/v1/events", door, methods=["POST"]))
     readable = Readable(
         expose=pipeline.expose,

@@ -2,5 +2,6 @@
 
 from .door import IngestDoor
 from .protocol import GuardedProtocol
+from .refusals import Refusals
 
-__all__ = ["GuardedProtocol", "IngestDoor"]
+__all__ = ["GuardedProtocol", "IngestDoor", "Refusals"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -20,8 +19,7 @@ from logweir_service.limits import Limits
 from logweir_service.pipeline import MAX_SEQ, Delivery, Pipeline, Receipt
 
 from .body import SenderGone, read_body, unpack
-
-_log = logging.getLogger("logweir_service.ingest")
+from .refusals import Refusals
 
 _AT_ONCE_BYTES = 256 << 10
 """An array up to here is taken apart on the spot, a larger one in a thread."""
@@ -43,6 +41,7 @@ class IngestDoor:
     pipeline: Pipeline
     tokens: Tokens
     limits: Limits
+    refusals: Refusals
     arrays: ArrayReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,10 +57,14 @@ class IngestDoor:
                 delivery = await self._delivery(headers, receive, grant, take=take)
             receipt = await self.pipeline.submit(delivery)
         except SenderGone:
-            _log.info("a sender at %s hung up, or was too slow, in the middle of a body", _peer(scope))
+            self.refusals.tell(_peer(scope), "hung up, or was too slow, in the middle of a body")
             return
         except Refusal as refusal:
-            self.pipeline.telemetry.requests.labels(str(refusal.status)).inc()
+            self.refusals.count(refusal.status)
+            if (
+                refusal.status < 500
+            ):  # else it is not the sender's fault, and the service tells of it elsewhere
+                self.refusals.tell(_peer(scope), f"{refusal.status} {refusal.code}, {refusal.message}")
             await _answer(send, refusal.status, _refused(refusal), retry_after=refusal.retry_after_seconds)
             return
         self.pipeline.telemetry.requests.labels("200").inc()

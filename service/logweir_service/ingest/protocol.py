@@ -7,13 +7,12 @@ without end keeps their memory.
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-_log = logging.getLogger("logweir_service.ingest")
+from .refusals import Refusals
 
 MAX_HEAD_BYTES = 16 << 10
 """Request line and headers together."""
@@ -22,7 +21,10 @@ MAX_HEADERS = 64
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections that are too slow (408) or bring too much before their body (431)."""
+    """Closes connections that are too slow (408) or bring too much before their body (431).
+
+    `refusals` is told of them; all else is what uvicorn gives to its protocols.
+    """
 
     head_seconds: ClassVar[float] = 10.0
     """From the connection, or a request's first byte, to the end of its headers."""
@@ -36,6 +38,10 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     """What of it was understood."""
     _refusal: tuple[int, str, str] | None = None
+
+    def __init__(self, *args: Any, refusals: Refusals, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._refusals = refusals
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request soon."""
@@ -122,22 +128,26 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        if cycle is None or cycle.response_complete:  # else whoever reads the body tells
-            self._tell(status, code, message)
-        if cycle is None or cycle.response_complete or not cycle.response_started:
-            content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
-            head = (
-                f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + content)
+        if cycle is not None and not cycle.response_complete:
+            if not cycle.response_started:
+                self._refusals.count(status)  # whoever reads the body tells
+                self._answer(status, code, message)
+        elif code == "too_slow" and self._received_bytes == 0:
+            self._answer(status, code, message)  # a probe of the port, or a connection kept in store
+        else:
+            self._refusals.count(status)
+            sender = self.client[0] if self.client else "an unknown address"
+            self._refusals.tell(sender, f"{status} {code}, {message}")
+            self._answer(status, code, message)
         self.transport.close()
 
-    def _tell(self, status: int, code: str, message: str) -> None:
-        if code == "too_slow" and self._received_bytes == 0:
-            return  # it never said a word: a probe of the port, or a connection kept in store
-        sender = self.client[0] if self.client else "an unknown address"
-        _log.info("refused a request of a sender at %s: %d %s, %s", sender, status, code, message)
+    def _answer(self, status: int, code: str, message: str) -> None:
+        content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
+        head = (
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + content)
 
 
 _HEAD_TOO_LARGE = (431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes before the body")

@@ -3,11 +3,13 @@
 import socket
 import threading
 import time
+from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
 
-from logweir_service.ingest import GuardedProtocol
+from logweir_service.ingest import GuardedProtocol, Refusals
 
 HOST = b"Host: x\r\n"
 
@@ -32,8 +34,15 @@ async def answering(scope, receive, send):
 
 
 @pytest.fixture(scope="module")
-def port():
-    config = uvicorn.Config(answering, http=Impatient, ws="none", lifespan="off", log_config=None, port=0)
+def counted():
+    """The statuses of refused requests."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def port(counted):
+    protocol: Any = partial(Impatient, refusals=Refusals(counted.append))
+    config = uvicorn.Config(answering, http=protocol, ws="none", lifespan="off", log_config=None, port=0)
     server = uvicorn.Server(config)
     listener = config.bind_socket()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -46,10 +55,10 @@ def port():
     listener.close()
 
 
-def talk(port, *parts):
+def talk(port, *parts, sender="127.0.0.1"):
     """Send the parts, and return all that comes back until the server closes."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(sender, 0)) as client:
         for part in parts:
             client.sendall(part)
         while chunk := client.recv(65536):
@@ -77,23 +86,28 @@ def test_slow_request_is_ended_with_408(port, parts):
 
 @pytest.mark.fault(31)
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("place", "parts", "told", "statuses"),
     [
-        ((), []),
-        ((b"GET / HTTP/1.1\r\n",), ["408 too_slow"]),
-        ((b"\x1b[31m\r\n\r\n",), ["400 invalid_http"]),
-        ((b"GET / HTTP/1.1\r\n\r\n",), ["400 invalid_http"]),
-        ((b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,), ["431 headers_too_large"]),
-        ((b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",), []),
+        (1, (), [], []),
+        (2, (b"GET / HTTP/1.1\r\n",), ["408 too_slow"], [408]),
+        (3, (b"\x1b[31m\r\n\r\n",), ["400 invalid_http"], [400]),
+        (4, (b"GET / HTTP/1.1\r\n\r\n",), ["400 invalid_http"], [400]),
+        (5, (b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,), ["431 headers_too_large"], [431]),
+        (6, (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",), [], [408]),
     ],
     ids=["silence", "half a head", "no HTTP", "no host", "a large head", "half a body, told by who reads it"],
 )
-def test_bad_request_is_one_line_in_the_log_that_names_its_sender(port, caplog, parts, told):
+def test_bad_request_is_counted_and_one_line_in_the_log_that_names_its_sender(
+    port, counted, caplog, place, parts, told, statuses
+):
     caplog.set_level("INFO", "logweir_service")
-    talk(port, *parts)
+    sender = f"127.0.3.{place}"  # each address is named once a minute
+    counted.clear()
+    talk(port, *parts, sender=sender)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("logweir")]
     assert [line.partition(": ")[2].split(",")[0] for line in lines] == told
-    assert all("127.0.0.1" in line for line in lines)
+    assert all(sender in line for line in lines)
+    assert counted == statuses
 
 
 @pytest.mark.fault(30)
