@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from logweir_service.disk import Disk
 from logweir_service.journal import Checkpoint, Checkpoints, Policy, SealedSegments, Space, decide, remove
@@ -22,6 +22,8 @@ _MOST_OF_THE_TIME: Final = 0.02
 
 _TELL_SECONDS: Final = 600.0
 """How often the same trouble is logged."""
+
+_Trouble = Literal["unsaved", "save fault", "no ballast", "untidied", "tidy fault", "unread removed", "held"]
 
 _log = logging.getLogger("logweir_service.pipeline")
 
@@ -54,7 +56,7 @@ class Keeper:
     _not_before: float = 0.0
     _tidy_not_before: float = 0.0
     _saving: Future[None] | None = None
-    _told: dict[str, float] = field(default_factory=dict)
+    _told: dict[_Trouble, float] = field(default_factory=dict)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keeper"))
 
     def note(self, journal_bytes: int) -> None:
@@ -111,15 +113,15 @@ class Keeper:
             self.telemetry.removed_segments.labels(reason).inc()
             if unread:
                 self.lost_events += unread
-                self._tell(f"removed {unread} events that promotion had not read: the disk is full")
+                text = f"removed {unread} events that promotion had not read: the disk is full"
+                self._tell("unread removed", text)
         for path in self.sealed.damaged_before(self.clock() - self.policy.max_age_seconds):
             self.disk.unlink(path)
             _log.warning("removed %s: it was kept because it is damaged, and is too old now", path)
         self.held_bytes = decision.held_bytes
         if decision.held_bytes:
-            self._tell(
-                f"retention waits for promotion, which has not read {decision.held_bytes} bytes that could go"
-            )
+            text = f"promotion, which has not read {decision.held_bytes} bytes that could go"
+            self._tell("held", f"retention waits for {text}")
         self.space.keep_ballast()
 
     def close(self) -> None:
@@ -130,20 +132,27 @@ class Keeper:
         try:
             self._save(checkpoint, alone=False)
         except OSError as fault:
-            self._tell(f"no checkpoint could be written ({fault.strerror}): the next start takes longer")
+            text = f"no checkpoint could be written ({fault.strerror}): the next start takes longer"
+            self._tell("unsaved", text)
+        except Exception as fault:  # noqa: BLE001 - nobody else looks at what this thread raises
+            text = "no checkpoint could be written, by a fault of the service's own"
+            self._tell("save fault", text, fault=fault)
         self._try_to_tidy()
 
     def _try_to_tidy(self) -> None:
         try:
             self.tidy()
         except OSError as fault:
-            self._tell(f"old segments cannot be removed: {fault}")
+            self._tell("untidied", f"old segments cannot be removed: {fault}")
+        except Exception as fault:  # noqa: BLE001 - nor here
+            text = "old segments cannot be removed, by a fault of the service's own"
+            self._tell("tidy fault", text, fault=fault)
 
     def _save(self, checkpoint: Checkpoint, *, alone: bool) -> None:
         started = self.ticks()
         try:
             size = self._try(checkpoint, alone=alone)
-        except OSError:
+        except Exception:
             self.telemetry.checkpoint_failures.inc()
             raise
         self.telemetry.checkpoints.inc()
@@ -156,12 +165,12 @@ class Keeper:
         except OSError as fault:
             if fault.errno not in (errno.ENOSPC, errno.EDQUOT) or not self.space.drop_ballast():
                 raise
-        self._tell("gave up the ballast file for a checkpoint: the disk is full")
+        self._tell("no ballast", "gave up the ballast file for a checkpoint: the disk is full")
         return self.checkpoints.save(checkpoint, alone=alone)
 
-    def _tell(self, text: str) -> None:
-        """Log trouble, the same not again and again."""
-        what, now = text.split(maxsplit=1)[0], self.ticks()
-        if now - self._told.get(what, -_TELL_SECONDS) >= _TELL_SECONDS:
-            self._told[what] = now
-            _log.warning("%s", text)
+    def _tell(self, trouble: _Trouble, text: str, *, fault: Exception | None = None) -> None:
+        """Log trouble, the same not again and again; a fault of our own with its traceback."""
+        now = self.ticks()
+        if now - self._told.get(trouble, -_TELL_SECONDS) >= _TELL_SECONDS:
+            self._told[trouble] = now
+            _log.log(logging.ERROR if fault else logging.WARNING, "%s", text, exc_info=fault)

@@ -33,16 +33,22 @@ class TroubledDisk(Disk):
         self.going_on.set()
         self.failures = 0
         self.error = errno.ENOSPC
+        self.fault: Exception | None = None
+        """A mistake of our own, raised wherever it is met."""
         self.free = 10**12
 
     def fsync(self, file: int) -> None:
         assert self.going_on.wait(20)
+        if self.fault:
+            raise self.fault
         if self.failures:
             self.failures -= 1
             raise OSError(self.error, os.strerror(self.error))
         super().fsync(file)
 
     def space(self, path: Path) -> tuple[int, int]:
+        if self.fault:
+            raise self.fault
         return self.free, 10**12
 
 
@@ -195,6 +201,32 @@ def test_checkpoint_that_finds_no_room_is_counted_told_once_and_tried_again(keep
     keeper.save_soon(2, lambda: b"{}")
     finish(keeper)
     assert keeper.last_lsn == 2
+
+
+def test_fault_of_the_services_own_is_counted_told_once_with_its_traceback_and_overcome(
+    keeper, disk, ticks, caplog
+):
+    for disk.fault in (None, LookupError("never thought of"), LookupError("nor of this"), None):
+        ticks.now += 5
+        keeper.save_soon(int(ticks.now), lambda: b"{}")
+        finish(keeper)
+    assert value(keeper, "logweir_checkpoint_failures_total") == 2
+    assert value(keeper, "logweir_checkpoints_total") == 2
+    told = [record.getMessage().partition(",")[0] for record in caplog.records]
+    assert told == ["no checkpoint could be written", "old segments cannot be removed"]
+    assert caplog.text.count("LookupError: never thought of") == 2
+    assert "nor of this" not in caplog.text
+    assert "in fsync\n" in caplog.text
+
+
+def test_one_trouble_does_not_hide_another(keeper, disk, caplog):
+    disk.failures = 2
+    keeper.save_soon(1, lambda: b"{}")
+    finish(keeper)
+    disk.failures, disk.fault = 0, LookupError("never thought of")
+    keeper.save_soon(2, lambda: b"{}")
+    finish(keeper)
+    assert caplog.text.count("no checkpoint could be written") == 2
 
 
 def test_failure_of_a_checkpoint_that_is_waited_for_is_raised(keeper, disk):
