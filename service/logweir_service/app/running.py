@@ -102,7 +102,7 @@ def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> No
 
 def _tell(service: Service, resumed: Resumed) -> None:
     settings, found = service.settings, resumed.journal
-    begin = "the beginning" if resumed.checkpoint_lsn is None else f"commit {resumed.checkpoint_lsn}"
+    begin = f"commit {resumed.checkpoint_lsn + 1}" if resumed.checkpoint_lsn else "the beginning"
     _log.info(
         "logweir %s is ready: data in %s (read %d events in %d batches from %s on), "
         "%d metrics from rules %s, Sentry %s",

@@ -72,7 +72,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     service.pipeline.on_broken = stop
     listener.listen(_BACKLOG)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
+    host, port = listener.getsockname()[:2]
+    _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     try:
         async with running(service):
             gc.freeze()  # what a start has made stays; to look through it again and again is in vain

@@ -1,6 +1,8 @@
 """While the journal is read, every door that needs it says so."""
 
 import asyncio
+import logging
+import socket
 import threading
 
 import httpx
@@ -10,6 +12,7 @@ from logweir_service.app import compose, http, running
 from logweir_service.disk import Disk
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings
+from tests.end_to_end.live import LiveService
 
 from .living import line, living, request
 
@@ -84,3 +87,29 @@ def test_until_the_journal_is_read_only_health_is_well_and_then_everything_is(tm
     assert "starting: the journal is being read" in before["/ready"].text
     assert {answer.status_code for answer in after.values()} == {200}
     assert "http_requests_total{" in after["/metrics"].text
+
+
+def test_log_says_where_in_the_journal_a_start_began(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "logweir_service")
+    settings = Settings(LOGWEIR_DATA=tmp_path / "data")
+
+    async def submit(pipeline):
+        await pipeline.submit(Delivery(request()))
+
+    async def nothing(pipeline):
+        pass
+
+    for use in (nothing, submit, nothing):
+        living(settings, use)
+    begun = [line.partition("batches from ")[2].partition(" on)")[0] for line in caplog.messages]
+    assert [each for each in begun if each] == ["the beginning", "the beginning", "commit 2"]
+
+
+def test_address_in_the_log_can_be_opened_also_with_ipv6(tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with LiveService(tmp_path / "data", "--listen", "[::1]:0") as live:
+        assert live.url.startswith("http://[::1]:")
+        assert live.get("/health").status == 200
