@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -87,3 +88,9 @@ class Refusal(LogweirError):
         self.code = code
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+
+    def retry_after(self) -> int | None:
+        """Whole seconds for the header, spread at random, so that senders do not come back together."""
+        if self.retry_after_seconds is None:
+            return None
+        return max(1, round(self.retry_after_seconds * random.uniform(0.75, 1.5)))  # noqa: S311 - no secret

@@ -50,7 +50,7 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
         require_reader(tokens, authorization)
         if readable.starting():
             message = "the journal is being read; try again soon"
-            raise Refusal(503, "starting", message, retry_after_seconds=1)
+            raise Refusal(503, "starting", message, retry_after_seconds=3)
 
     routes = APIRouter()
     only_readers = [Depends(reader)]
@@ -103,8 +103,8 @@ def refuse_alike(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(_: Request, refusal: Refusal) -> Response:
         headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-        if refusal.retry_after_seconds is not None:
-            headers["Retry-After"] = f"{refusal.retry_after_seconds:.0f}"
+        if (seconds := refusal.retry_after()) is not None:
+            headers["Retry-After"] = str(seconds)
         return _refusal(refusal.status, refusal.code, refusal.message, headers)
 
     @app.exception_handler(RequestValidationError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,7 +64,7 @@ class IngestDoor:
                 refusal.status < 500
             ):  # else it is not the sender's fault, and the service tells of it elsewhere
                 self.refusals.tell(_peer(scope), f"{refusal.status} {refusal.code}, {refusal.message}")
-            await _answer(send, refusal.status, _refused(refusal), retry_after=refusal.retry_after_seconds)
+            await _answer(send, refusal.status, _refused(refusal), retry_after=refusal.retry_after())
             return
         self.pipeline.telemetry.requests.labels("200").inc()
         await _answer(send, 200, _received(receipt))
@@ -148,15 +147,14 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
 
 
 async def _answer(
-    send: Send, status: int, content: dict[str, Any], *, retry_after: float | None = None
+    send: Send, status: int, content: dict[str, Any], *, retry_after: int | None = None
 ) -> None:
     body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if retry_after is not None:
-        seconds = max(1, round(retry_after * random.uniform(0.75, 1.5)))  # noqa: S311 - spreads retries
-        headers.append((b"retry-after", b"%d" % seconds))
+        headers.append((b"retry-after", b"%d" % retry_after))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

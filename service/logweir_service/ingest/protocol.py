@@ -12,6 +12,8 @@ from typing import Any, ClassVar, NoReturn
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from logweir_service.errors import Refusal
+
 from .refusals import Refusals
 
 MAX_HEAD_BYTES = 16 << 10
@@ -99,7 +101,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The service stops: what has not come whole by now is refused, and its sender tries again."""
         if self._deadline is not None:
-            self._refuse(503, "stopping", "the service stops; send again")
+            self._refuse(_STOPPING.status, _STOPPING.code, _STOPPING.message)
         super().shutdown()
 
     def _count(self, size: int) -> None:
@@ -143,13 +145,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _answer(self, status: int, code: str, message: str) -> None:
         content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
-        head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
-        )
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+        if status == 503:
+            head += f"retry-after: {_STOPPING.retry_after()}\r\n"
+        head += f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
         self.transport.write(head.encode() + content)
 
 
+_STOPPING = Refusal(503, "stopping", "the service stops; send again", retry_after_seconds=3)
 _HEAD_TOO_LARGE = (431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes before the body")
 _REASONS = {
     503: "Service Unavailable",

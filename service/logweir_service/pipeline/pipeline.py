@@ -216,7 +216,7 @@ class Pipeline:
     def _admit(self, size: int) -> None:
         self._check_storage()
         if self.resumed is None:
-            raise Refusal(503, "starting", "the journal is being read; try again soon", retry_after_seconds=1)
+            raise Refusal(503, "starting", "the journal is being read; try again soon", retry_after_seconds=3)
         if self._pending_bytes + size > self.limits.max_pending_bytes:
             raise Refusal(
                 503, "overloaded", "too much waits for the disk, or is on its way in", retry_after_seconds=3

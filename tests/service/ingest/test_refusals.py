@@ -106,6 +106,25 @@ def test_no_address_is_named_twice_in_a_minute(steps: list[tuple[int, float]]) -
     assert len(refusals._quiet) <= 4
 
 
+def test_a_crowd_that_meets_a_start_is_told_to_come_back_at_different_times(tmp_path: Path) -> None:
+    service = compose(Settings(LOGWEIR_DATA=tmp_path / "data"))
+
+    async def run() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(http(service))
+        kind = {"content-type": "application/x-ndjson"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://l") as client:
+            return [
+                *[await client.post("/v1/events", content=b"{}", headers=kind) for _ in range(60)],
+                *[await client.get("/metrics") for _ in range(60)],
+            ]
+
+    answers = asyncio.run(run())
+    service.pipeline.close()
+    assert {(answer.status_code, answer.json()["error"]) for answer in answers} == {(503, "starting")}
+    for some in (answers[:60], answers[60:]):
+        assert {answer.headers["retry-after"] for answer in some} == {"2", "3", "4"}
+
+
 def test_refused_bodies_are_all_counted_and_told_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
