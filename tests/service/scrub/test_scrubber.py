@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from logweir import redact
 from logweir_service.rules.model import SCRUB_PATTERNS
-from logweir_service.scrub import Scrubber
+from logweir_service.scrub import Scrubber, cards
+from logweir_service.scrub.cards import is_card
 from logweir_service.scrub.patterns import MASKS
 
 from .corpus import HARMLESS, NOT_OF_RULES, OF_RULES, RULES, SECRETS, event
@@ -189,6 +190,27 @@ def test_what_is_no_event_keeps_all_else():
 def test_a_text_made_to_be_slow_is_not(text):
     RULED.line(json.dumps(event(token="x", text=text)).encode())
     RULED.raw(text.encode())
+
+
+def test_cards_are_found_behind_any_number_of_nearly_cards_and_in_bounded_checks(monkeypatch):
+    checks = []
+    monkeypatch.setattr(cards, "is_card", lambda number: checks.append(number) or is_card(number))
+    near, card = "4111 1111 1111 1112", "4111 1111 1111 1111"
+    for gap in (", ", " ", "-", "; "):
+        text = gap.join([near] * 900)
+        assert cards.mask_cards(text) == text
+        checks.clear()
+        masked = cards.mask_cards(gap.join([near] * 6_000 + [card, "7"] + [near] * 6_000 + [card]))
+        assert masked.startswith(gap.join([near] * 900))
+        assert card not in masked
+        assert len(checks) <= 2_000  # each as it is, and without its last group
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("41 -x", max_size=60))
+def test_what_is_redacted_unchecked_holds_every_card(text):
+    redacted = cards._RUN.sub("[redacted]", text)
+    assert cards.mask_cards(redacted) == redacted
 
 
 @pytest.mark.timeout(20)  # to try each quote as the beginning of a key takes half a second a line
