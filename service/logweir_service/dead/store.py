@@ -27,6 +27,10 @@ BURST_BYTES: Final = 24 << 20
 BYTES_PER_SECOND: Final = 256 << 10
 """A whole body of refused events is kept, a lasting flood of them is not."""
 
+SCRUB_SECONDS: Final = 2.0
+"""What the letters of one group may take to be scrubbed, while its commit waits: an ordinary whole body takes
+less, one made to be slow would take five times as long."""
+
 _LETTER_BYTES: Final = 200
 """What a letter costs besides its line."""
 
@@ -97,6 +101,7 @@ class DeadLetters:
                 self._open()
             for part in self._parts(allowed, received):
                 self._append(part)
+            why = ("flood", "to scrub them took too long")
         except OSError as error:
             self._rests_until = self._clock() + _REST_SECONDS
             why = ("disk", f"{self._folder}: {error.strerror}")
@@ -135,13 +140,17 @@ class DeadLetters:
         return _Active(file, path, size)
 
     def _parts(self, new: Sequence[NewLetter], received: float) -> Iterator[list[bytes]]:
-        """The letters as lines, as many at a time as the file still takes."""
+        """The letters as lines, as many at a time as the file still takes, and as time is left to scrub."""
         part: list[bytes] = []
-        size = 0
+        size, left_seconds = 0, SCRUB_SECONDS
         for each in new:
+            if left_seconds <= 0:
+                break
+            began = self._clock()
             letter = Letter.of(
                 each, letter_id=self._next_id + len(part), received=received, scrub=self._scrub
             )
+            left_seconds -= self._clock() - began
             part.append(encode_letter(letter))
             size += len(part[-1])
             if size + (self._active.size if self._active else 0) >= self._max_file_bytes:

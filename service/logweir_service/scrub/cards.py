@@ -26,7 +26,7 @@ _NOT_DIGITS = b" -"
 
 
 def mask_cards(text: str) -> str:
-    """`text` without card numbers; behind `_MAX_CHECKED` that look like one, all that do are taken for one."""
+    """`text` without card numbers; behind `_MAX_CHECKED` that look like one, all are taken for one."""
     parts: list[str] = []
     kept = place = checked = 0
     while found := _CARD.search(text, place):

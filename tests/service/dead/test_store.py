@@ -189,6 +189,18 @@ def test_a_letter_is_found_by_its_id_in_the_file_that_holds_it(opened, tmp_path)
     ]
 
 
+def test_a_commit_waits_for_two_seconds_of_scrubbing_and_no_longer(opened, tmp_path, clock):
+    def slowly(line):
+        clock.now += 0.5
+        return line
+
+    store = opened(scrub=slowly)
+    store.write(new(*[b"x"] * 9), received=AT)
+    assert (store.kept, store.dropped["flood"], len(kept(tmp_path))) == (4, 5, 4)
+    store.write(new(b"y"), received=AT)
+    assert kept(tmp_path)[-1] == (5, b"y")
+
+
 def test_a_whole_body_is_kept_and_a_flood_behind_it_is_counted(opened, tmp_path, clock):
     store = opened()
     line = b"x" * 200_000
