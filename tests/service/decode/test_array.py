@@ -1,6 +1,9 @@
+import json
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logweir_service.decode import ArrayReader
 from logweir_service.errors import Refusal
@@ -31,3 +34,73 @@ def test_unparsable_array_is_refused_as_a_whole(body):
     with pytest.raises(Refusal) as refusal:
         ARRAYS.lines(body)
     assert (refusal.value.status, refusal.value.code) == (400, "invalid_json")
+
+
+GOOD = b'{"a":"],[\\""}'
+
+
+def nested(depth, core=b"1"):
+    return b'{"a":' + b"[" * depth + core + b"]" * depth + b"}"
+
+
+@pytest.mark.fault(35)
+@pytest.mark.parametrize("depth", [900, 1_100, 100_000])
+def test_deep_element_costs_its_neighbours_nothing(depth):
+    deep = nested(depth, core=b'"]",\n{"b":[]}')
+    body = b" [ %s,\n%s , %s ]\n" % (GOOD, deep, GOOD)
+    lines = ARRAYS.lines(body).split(b"\n")
+    assert (lines[0], lines[2], len(lines)) == (GOOD, GOOD, 3)
+    assert lines[1].replace(b" ", b"") == deep.replace(b"\n", b"")
+
+
+def test_deep_object_alone_is_a_line_too():
+    assert ARRAYS.lines(nested(5_000) + b"\n") == nested(5_000)
+
+
+DEEP = nested(5_000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[%s" % DEEP,
+        b"[%s]]" % DEEP,
+        b"[%s] 1" % DEEP,
+        b"[%s,]" % DEEP,
+        b"[,%s]" % DEEP,
+        b"[%s,{]" % DEEP,
+        b"[%s,{]}]" % DEEP,
+        b"[%s,nope]" % DEEP,
+        b'[%s,"]' % DEEP,
+        b'[%s,"\\"]' % DEEP,
+        b"[%s}" % DEEP,
+        b"%s,%s" % (DEEP, DEEP),
+        b"1 %s" % DEEP,
+        b"%s 1" % DEEP,
+    ],
+)
+def test_deep_array_that_is_not_json_is_refused_as_a_whole(body):
+    with pytest.raises(Refusal) as refusal:
+        ARRAYS.lines(body)
+    assert (refusal.value.status, refusal.value.code) == (400, "invalid_json")
+
+
+@pytest.mark.fault(35)
+def test_deep_array_of_too_many_elements_is_refused():
+    with pytest.raises(Refusal) as refusal:
+        ARRAYS.lines(b"[" + b"1," * 10_000 + DEEP + b"]")
+    assert refusal.value.code == "too_many_events"
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text(alphabet='a"\\[]{},\n'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='"],'), inner),
+)
+
+
+@given(st.lists(json_values))
+def test_deep_array_and_shallow_one_are_taken_apart_alike(values):
+    shallow = json.dumps(values).encode()
+    deep = json.dumps([*values, 0])[:-2].encode() + DEEP + b"]"
+    expected = ARRAYS.lines(shallow).split(b"\n") if values else []
+    assert ARRAYS.lines(deep).split(b"\n") == [*expected, DEEP]

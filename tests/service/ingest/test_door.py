@@ -137,6 +137,9 @@ def wide_window():
 
 WHOLE_REFUSALS = {
     "empty body": (b"", {}, 400, "empty_body"),
+    "empty array body": (b"", {"content-type": "application/json"}, 400, "empty_body"),
+    "blank array body": (b" \n", {"content-type": "application/json"}, 400, "empty_body"),
+    "array without events": (b"[]", {"content-type": "application/json"}, 400, "empty_body"),
     "blank body": (b"\n \n", {}, 400, "empty_body"),
     "empty array": (b"[]", {"content-type": "application/json"}, 400, "empty_body"),
     "unparsable array": (b"[{", {"content-type": "application/json"}, 400, "invalid_json"),
