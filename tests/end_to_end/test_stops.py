@@ -1,5 +1,6 @@
 """The service is stopped, paused and killed while senders wait: what was acknowledged stays, once."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -137,3 +138,17 @@ def test_fifty_senders_whose_service_dies_send_again_and_nothing_is_lost_or_doub
             all_beyond(senders, max(sender.acknowledged for sender in senders))
         assert all(sender.unanswered >= 2 for sender in senders)
         must_hold(live, *senders)
+
+
+@pytest.mark.fault(12)
+def test_service_whose_folder_is_removed_ends_with_70_and_one_line(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        assert live.post(b'{"event":"a.b","service":"shop","level":"info"}\n').status == 200
+        shutil.rmtree(live.data)
+        assert live.get("/ready").status == 503
+        live.post(b'{"event":"a.b","service":"shop","level":"info"}\n')
+        assert live.process.wait(30) == 70
+        live._reader.join(30)
+        told = [line for line in live.log if " INFO " not in line and "promote.cursor" not in line]
+        assert [str(live.data) in line for line in told] == [True]
+        assert not any("is on disk" in line for line in live.log)

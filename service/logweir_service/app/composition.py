@@ -11,7 +11,7 @@ from logweir_service.dead import DeadLetters
 from logweir_service.decode import Decoder
 from logweir_service.derive import Derivation
 from logweir_service.disk import Disk
-from logweir_service.errors import ConfigurationError, Refusal
+from logweir_service.errors import ConfigurationError, Refusal, StorageBroken
 from logweir_service.find import ActiveIndex, Stories
 from logweir_service.ingest import Refusals
 from logweir_service.journal import (
@@ -65,6 +65,8 @@ class Service:
             self.pipeline.keeper.space.require()
         except Refusal as refusal:
             return refusal.message
+        except StorageBroken as broken:
+            return str(broken)
         return None
 
 
@@ -125,6 +127,7 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
             ),
             disk=folder.disk,
             telemetry=telemetry,
+            require_there=journal.require_there,
             cursor_lsn=lambda: promotion.report().position.lsn - 1,
             checkpoint_seconds=settings.checkpoint_seconds,
         ),

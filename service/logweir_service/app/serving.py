@@ -82,7 +82,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     finally:
         server.should_exit = True
         await serving
-    _log.info("stopped: all that was acknowledged is on disk")
+    if service.pipeline.broken is None:
+        _log.info("stopped: all that was acknowledged is on disk")
 
 
 class _Server(uvicorn.Server):

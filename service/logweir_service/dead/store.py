@@ -117,7 +117,7 @@ class DeadLetters:
 
     def _open(self) -> None:
         """Go on where the last process ended, behind its last whole letter."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         self._disk.sync_folder(self._folder.parent)
         next_id = max(Retried(self._folder).ids(), default=0) + 1
         if files := letter_files(self._folder):

@@ -15,6 +15,7 @@ from logweir_service.errors import StorageBroken
 
 from .format import encode_header
 from .segment import Segment
+from .space import gone
 
 ALLOCATE_BYTES: Final = 8 << 20
 """How far ahead blocks are reserved, so that a sync need not find new ones each time."""
@@ -32,6 +33,7 @@ class ActiveSegment:
         self._disk = disk
         self._path = path
         self._file = file
+        self._status = os.fstat(file)
         self._allocated = size
         self._may_allocate = True
 
@@ -78,7 +80,7 @@ class ActiveSegment:
 
         Raises:
             OSError: the segment is as it was before.
-            StorageBroken: it is unknown what is durable.
+            StorageBroken: it is unknown what is durable, or the file is gone.
         """
         try:
             written = self._append(buffers)
@@ -93,7 +95,22 @@ class ActiveSegment:
                 f"{self._path}: fdatasync failed ({error.strerror}); "
                 "what reached the disk is unknown, so the service stops: check the disk, then start it again"
             ) from error
+        self.require_there()  # behind the sync, so that nothing is acknowledged that was taken away before
         self.size += written
+
+    def require_there(self) -> None:
+        """See to it that the file still stands in its folder: what is written to a removed one is lost.
+
+        Raises:
+            StorageBroken: it does not.
+            OSError: that cannot be told.
+        """
+        try:
+            is_there = os.path.samestat(self._path.stat(), self._status)
+        except (FileNotFoundError, NotADirectoryError) as fault:
+            raise gone(self._path) from fault
+        if not is_there:
+            raise gone(self._path)
 
     def seal(self) -> None:
         """Cut the file to what is durable, and let nothing be added to it any more.

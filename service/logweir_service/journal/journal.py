@@ -195,7 +195,7 @@ class Journal:
 
         Raises:
             Refusal: 503, nothing of the group was stored, and the journal is as it was.
-            StorageBroken: it is unknown what is durable; the process must stop and recover.
+            StorageBroken: it is unknown what is durable, or the journal is gone; the process must stop.
         """
         try:
             if self._active.size >= self._max_segment_bytes:
@@ -203,7 +203,17 @@ class Journal:
             group.segment_first_lsn, group.offset = self._active.first_lsn, self._active.size
             self._active.write(group.buffers)
         except OSError as error:
+            self.require_there()
             raise _refusal(error) from error
+
+    def require_there(self) -> None:
+        """See to it that what is written goes to where it can be found again.
+
+        Raises:
+            StorageBroken: the folder, or the segment that is written to, is gone.
+            OSError: that cannot be told.
+        """
+        self._active.require_there()
 
     def settle(self, group: Group) -> None:
         """Take note of a group that is durable."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from logweir_service.disk import Disk
-from logweir_service.errors import Refusal
+from logweir_service.errors import Refusal, StorageBroken
 
 _MIN_FREE_SHARE: Final = 0.05
 _MIN_FREE_BYTES: Final = 1_000_000_000
@@ -52,9 +52,16 @@ class Space:
         """See to it that there is room for events.
 
         Raises:
-            Refusal: 503, there is less than what has to stay free.
+            Refusal: 503, there is less than what has to stay free, or that cannot be told.
+            StorageBroken: the folder is gone.
         """
-        free = self.free_bytes
+        try:
+            free = self.free_bytes
+        except FileNotFoundError as fault:
+            raise gone(self._folder) from fault
+        except OSError as fault:
+            message = f"{self._folder}: {fault.strerror}; nothing was stored"
+            raise Refusal(503, "storage_error", message, retry_after_seconds=5) from fault
         if free < self.min_free_bytes:
             raise Refusal(
                 503,
@@ -99,6 +106,14 @@ def ballast_weight(folder: Path) -> int:
         return _blocks((folder / _BALLAST).stat())
     except FileNotFoundError:
         return 0
+
+
+def gone(path: Path) -> StorageBroken:
+    """The fault that ends a service whose files were taken away."""
+    return StorageBroken(
+        f"{path} is gone, or another stands in its place: put it back, or name another folder with --data or "
+        "LOGWEIR_DATA, then start the service again"
+    )
 
 
 def _blocks(status: os.stat_result) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from logweir_service.disk import Disk
+from logweir_service.errors import StorageBroken
 from logweir_service.journal import Checkpoint, Checkpoints, Policy, SealedSegments, Space, decide, remove
 from logweir_service.telemetry import Telemetry
 
@@ -40,9 +41,13 @@ class Keeper:
     telemetry: Telemetry
     cursor_lsn: Callable[[], int]
     """The newest commit that the slowest cursor has behind it."""
+    require_there: Callable[[], None] = lambda: None
+    """Raises StorageBroken where the journal is gone."""
     checkpoint_seconds: float = 5.0
     clock: Callable[[], float] = time.time
     ticks: Callable[[], float] = time.monotonic
+    broken: StorageBroken | None = None
+    """Set when there is nothing to keep any more: the service must stop."""
     held_bytes: int = 0
     """What retention would remove, had every cursor read it."""
     lost_events: int = 0
@@ -129,6 +134,8 @@ class Keeper:
         self._thread.shutdown()
 
     def _save_and_tidy(self, checkpoint: Checkpoint) -> None:
+        if not self._is_there():
+            return
         try:
             self._save(checkpoint, alone=False)
         except OSError as fault:
@@ -139,7 +146,18 @@ class Keeper:
             self._tell("save fault", text, fault=fault)
         self._try_to_tidy()
 
+    def _is_there(self) -> bool:
+        try:
+            self.require_there()
+        except StorageBroken as fault:
+            self.broken = fault
+        except OSError as fault:
+            self._tell("untidied", f"the journal cannot be looked at: {fault}")
+        return self.broken is None
+
     def _try_to_tidy(self) -> None:
+        if not self._is_there():
+            return
         try:
             self.tidy()
         except OSError as fault:

@@ -154,6 +154,8 @@ class Pipeline:
         while self.broken is None:
             group: list[Waiting] = []
             try:
+                if self.keeper.broken is not None:
+                    raise self.keeper.broken
                 self.saving.soon(self.numbers)
                 if not self._waiting:
                     if self._draining:
@@ -163,6 +165,12 @@ class Pipeline:
                     continue
                 group = self._next_group()
                 await self._commit(group)
+            except StorageBroken as broken:
+                self._break(group, broken)
+            except OSError as fault:
+                path = fault.filename or self.journal.folder.path
+                told = f"{path}: {fault.strerror or fault}; check the disk, then start the service again"
+                self._break(group, StorageBroken(told))
             except Exception as fault:  # noqa: BLE001 - to go on would leave senders without answers
                 _log.exception("a group of batches could not be taken to its end")
                 self._break(group, StorageBroken(f"a fault of the service's own: {fault!r}; start it again"))

@@ -31,7 +31,7 @@ class Cursor:
     """A small file that holds a position in one journal and is replaced whole."""
 
     def __init__(self, path: Path, *, journal: UUID, disk: Disk | None = None) -> None:
-        self._path = path
+        self.path = path
         self._journal = str(journal)
         self._disk = disk or Disk()
 
@@ -43,19 +43,19 @@ class Cursor:
             ConfigurationError: when this user must not read it.
         """
         try:
-            saved = json.loads(self._path.read_bytes())
+            saved = json.loads(self.path.read_bytes())
             if saved["format"] != FORMAT:
-                raise UnknownFormat(f"{self._path} has format {saved['format']}; this version knows {FORMAT}")
+                raise UnknownFormat(f"{self.path} has format {saved['format']}; this version knows {FORMAT}")
             position = Position(int(saved["lsn"]), int(saved["line"]))
         except FileNotFoundError:
             return None
         except OSError as fault:
             raise ConfigurationError(
-                f"{self._path} cannot be read: {fault.strerror}; give this user read access"
+                f"{self.path} cannot be read: {fault.strerror}; give this user read access"
             ) from None
         except (ValueError, TypeError, KeyError) as fault:
             log.warning(
-                "%s cannot be read (%s): promotion starts at the journal's beginning", self._path, fault
+                "%s cannot be read (%s): promotion starts at the journal's beginning", self.path, fault
             )
             return None
         return position if saved.get("journal") == self._journal else None
@@ -63,5 +63,5 @@ class Cursor:
     def save(self, position: Position) -> None:
         """Make `position` durable; on OSError the one saved before still holds."""
         content = {"format": FORMAT, "journal": self._journal, **position._asdict()}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        replace_durably(self._disk, self._path, json.dumps(content).encode() + b"\n")
+        self.path.parent.mkdir(exist_ok=True)
+        replace_durably(self._disk, self.path, json.dumps(content).encode() + b"\n")

@@ -158,6 +158,8 @@ class Worker:
             if wait != 0:
                 self._wake.wait(wait)
                 self._wake.clear()
+        if self._route is None:
+            self._backlog.leave()
         self._save(at_once=True)
 
     def _work(self) -> float:
@@ -255,7 +257,7 @@ class Worker:
         try:
             self._cursor.save(position)
         except OSError as fault:
-            log.warning("the promotion cursor cannot be saved (%s); it will be tried again", fault)
+            log.warning("%s cannot be saved (%s); it will be tried again", self._cursor.path, fault.strerror)
             return LAZY_SAVE_SECONDS
         self._saved = position
         self._settled_unsaved = False
