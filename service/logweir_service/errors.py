@@ -77,17 +77,24 @@ class Refusal(LogweirError):
     """A request that is not accepted as it stands.
 
     ``status`` is the HTTP status, ``code`` the machine-readable reason, ``retry_after_seconds`` a hint to the
-    sender, or None.
+    sender, or None; ``service`` is whose events these are, for the log, where that is known.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry_after_seconds: float | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        service: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.service = service
 
     def retry_after(self) -> int | None:
         """Whole seconds for the header, spread at random, so that senders do not come back together."""

@@ -69,8 +69,9 @@ class Telemetry:
         counter = self._counter
         self.requests = counter(
             "logweir_ingest_requests",
-            "Requests to the ingest door, or refused before it, by answer.",
+            "Requests to the ingest door, or refused before it, by answer and why it was refused.",
             "status",
+            "code",
         )
         self.received_bytes = counter("logweir_ingest_bytes", "Bytes of bodies after decompression.")
         self.accepted = counter("logweir_events_accepted", "Events stored for the first time.")

@@ -134,7 +134,7 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         telemetry=telemetry,
         limits=limits,
     )
-    refusals = Refusals(lambda status: telemetry.requests.labels(str(status)).inc())
+    refusals = Refusals(lambda status, code: telemetry.requests.labels(str(status), code).inc())
     service = Service(settings, rules, pipeline, promotion, stories, sentry, refusals, reset_counters)
     watch(pipeline, promotion)
     return service

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -18,7 +18,11 @@ from logweir_service.limits import Limits
 from logweir_service.pipeline import MAX_SEQ, Delivery, Pipeline, Receipt
 
 from .body import SenderGone, read_body, unpack
+from .mishaps import Mishaps
 from .refusals import Refusals
+
+ANSWERED: Final = "logweir.answered"
+"""Stands in a scope whose request was refused, and told of, while its body was still coming."""
 
 _AT_ONCE_BYTES = 256 << 10
 """An array up to here is taken apart on the spot, a larger one in a thread."""
@@ -41,6 +45,7 @@ class IngestDoor:
     tokens: Tokens
     limits: Limits
     refusals: Refusals
+    mishaps: Mishaps = field(default_factory=Mishaps)
     arrays: ArrayReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,18 +61,22 @@ class IngestDoor:
                 delivery = await self._delivery(headers, receive, grant, take=take)
             receipt = await self.pipeline.submit(delivery)
         except SenderGone:
-            self.refusals.tell(_peer(scope), "hung up, or was too slow, in the middle of a body")
+            if ANSWERED not in scope:
+                self.refusals.tell(_peer(scope), "hung up in the middle of a body; nothing of it was stored")
             return
         except Refusal as refusal:
-            self.refusals.count(refusal.status)
-            if (
-                refusal.status < 500
-            ):  # else it is not the sender's fault, and the service tells of it elsewhere
-                self.refusals.tell(_peer(scope), f"{refusal.status} {refusal.code}, {refusal.message}")
+            self._refused(_peer(scope), refusal)
             await _answer(send, refusal.status, _refused(refusal), retry_after=refusal.retry_after())
             return
-        self.pipeline.telemetry.requests.labels("200").inc()
+        self.pipeline.telemetry.requests.labels("200", "").inc()
+        self.mishaps.tell(_peer(scope), receipt)
         await _answer(send, 200, _received(receipt))
+
+    def _refused(self, sender: str, refusal: Refusal) -> None:
+        self.refusals.count(refusal.status, refusal.code)
+        if refusal.status < 500:  # else it is not the sender's fault, and the service tells of it elsewhere
+            told = f"{refusal.status} {refusal.code}, {refusal.message}"
+            self.refusals.tell(sender, told, service=refusal.service)
 
     def _authenticate(self, headers: dict[bytes, bytes]) -> Grant:
         grant = self.tokens.grant(headers.get(b"authorization", b"").decode("latin-1"))

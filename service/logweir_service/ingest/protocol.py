@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from logweir_service.errors import Refusal
 
+from .door import ANSWERED
 from .refusals import Refusals
 
 MAX_HEAD_BYTES = 16 << 10
@@ -132,16 +133,20 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         if cycle is not None and not cycle.response_complete:
             if not cycle.response_started:
-                self._refusals.count(status)  # whoever reads the body tells
+                cycle.scope[ANSWERED] = True  # type: ignore[typeddict-unknown-key]
+                self._tell(status, code, message)
                 self._answer(status, code, message)
         elif code == "too_slow" and self._received_bytes == 0:
             self._answer(status, code, message)  # a probe of the port, or a connection kept in store
         else:
-            self._refusals.count(status)
-            sender = self.client[0] if self.client else "an unknown address"
-            self._refusals.tell(sender, f"{status} {code}, {message}")
+            self._tell(status, code, message)
             self._answer(status, code, message)
         self.transport.close()
+
+    def _tell(self, status: int, code: str, message: str) -> None:
+        self._refusals.count(status, code)
+        sender = self.client[0] if self.client else "an unknown address"
+        self._refusals.tell(sender, f"{status} {code}, {message}")
 
     def _answer(self, status: int, code: str, message: str) -> None:
         content = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)

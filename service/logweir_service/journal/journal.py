@@ -167,6 +167,16 @@ class Journal:
         mark = self._mark(group, stream)
         return mark.next_seq if mark else 1
 
+    def left_out(self, group: Group, position: StreamPosition) -> int:
+        """How many numbers a known stream leaves out in front of this position."""
+        mark = self._mark(group, position.stream)
+        return max(position.seq - mark.next_seq, 0) if mark else 0
+
+    def service_of(self, group: Group, stream: str) -> str:
+        """Who sends a stream; empty where that is not known."""
+        mark = self._mark(group, stream)
+        return mark.service if mark else ""
+
     def append(
         self,
         group: Group,

@@ -34,3 +34,10 @@ class Receipt:
     duplicate: int
     rejections: Sequence[Rejection]
     next_seq: int | None
+    stream: str | None = None
+    service: str = ""
+    """Whose events these are; empty where they are of several, or nobody knows."""
+    never_sent: int = 0
+    """Numbers that the stream has left out in front of the body."""
+    dropped_by_sender: int = 0
+    """Events that the sender says it dropped."""

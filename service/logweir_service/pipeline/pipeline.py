@@ -30,7 +30,7 @@ from .lag import Lag
 from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
 from .saving import Saving
-from .staging import Staged, Waiting, check_grant, stage
+from .staging import Staged, Waiting, check_grant, conflict, stage
 from .taking import Taking
 
 _MAX_GROUP_BYTES = 8 << 20
@@ -272,8 +272,7 @@ class Pipeline:
                 staged.append(stage(self.journal, group, waiting))
             except StreamConflict:
                 self.telemetry.conflicts.inc()
-                message = "this stream already has other events under these numbers: open a new stream"
-                waiting.reply(Refusal(409, "stream_conflict", message))
+                waiting.reply(conflict(waiting))
         return staged
 
     def _write(self, group: Group, letters: Sequence[NewLetter]) -> None:

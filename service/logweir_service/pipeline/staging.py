@@ -77,6 +77,8 @@ def stage(journal: Journal, group: Group, waiting: Waiting) -> Staged:
         position = StreamPosition(
             delivery.stream, delivery.seq, delivery.seq + batch.span, waiting.body_crc32, batch.closed
         )
+    service = _sender(journal, group, waiting)
+    never_sent = journal.left_out(group, position) if position else 0
     fresh, ids = _without_repeated(journal, group, batch.after(known))
     lsn = 0
     if _is_news(journal, group, fresh, known, position):
@@ -87,13 +89,23 @@ def stage(journal: Journal, group: Group, waiting: Waiting) -> Staged:
             count=fresh.count,
             lines_crc32=waiting.body_crc32 if same else crc32(fresh.lines),
             position=position,
-            service=next(iter(batch.services)) if len(batch.services) == 1 else "",
+            service=_only(batch.services),
             lost=fresh.lost_count,
             event_ids=ids,
         ).lsn
     duplicate = batch.count + len(batch.rejections) - fresh.count - len(fresh.rejections)
     next_seq = journal.next_seq(group, position.stream) if position else None
-    return Staged(waiting, fresh, lsn, Receipt(fresh.count, duplicate, fresh.rejections, next_seq))
+    receipt = Receipt(
+        fresh.count,
+        duplicate,
+        fresh.rejections,
+        next_seq,
+        stream=delivery.stream,
+        service=service,
+        never_sent=never_sent if lsn else 0,
+        dropped_by_sender=fresh.lost_count,
+    )
+    return Staged(waiting, fresh, lsn, receipt)
 
 
 def check_grant(grant: Grant, services: Set[str]) -> None:
@@ -107,7 +119,29 @@ def check_grant(grant: Grant, services: Set[str]) -> None:
     for service in services:
         if not grant.covers(service):
             message = f"this token does not speak for service {service}; see LOGWEIR_INGEST_TOKENS"
-            raise Refusal(403, "service_not_allowed", message)
+            raise Refusal(403, "service_not_allowed", message, service=service)
+
+
+def conflict(waiting: Waiting) -> Refusal:
+    """The refusal of a body whose stream was cloned."""
+    stream, service = waiting.delivery.stream, _only(waiting.batch.services)
+    message = (
+        f"stream {stream} already has other events under these numbers: two senders share one identity; "
+        "open a new stream"
+    )
+    return Refusal(409, "stream_conflict", message, service=service)
+
+
+def _only(services: Set[str]) -> str:
+    return next(iter(services)) if len(services) == 1 else ""
+
+
+def _sender(journal: Journal, group: Group, waiting: Waiting) -> str:
+    """Whose body it is: as its events say, or those that its stream has brought before."""
+    stream = waiting.delivery.stream
+    if waiting.batch.services or stream is None:
+        return _only(waiting.batch.services)
+    return journal.service_of(group, stream)
 
 
 def _without_repeated(journal: Journal, group: Group, batch: Batch) -> tuple[Batch, list[EventId]]:

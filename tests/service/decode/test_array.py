@@ -2,7 +2,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logweir_service.decode import ArrayReader
@@ -98,6 +98,7 @@ json_values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(json_values))
 def test_deep_array_and_shallow_one_are_taken_apart_alike(values):
     shallow = json.dumps(values).encode()

@@ -35,13 +35,13 @@ async def answering(scope, receive, send):
 
 @pytest.fixture(scope="module")
 def counted():
-    """The statuses of refused requests."""
+    """The statuses and codes of refused requests."""
     return []
 
 
 @pytest.fixture(scope="module")
 def port(counted):
-    protocol: Any = partial(Impatient, refusals=Refusals(counted.append))
+    protocol: Any = partial(Impatient, refusals=Refusals(lambda *answer: counted.append(answer)))
     config = uvicorn.Config(answering, http=protocol, ws="none", lifespan="off", log_config=None, port=0)
     server = uvicorn.Server(config)
     listener = config.bind_socket()
@@ -86,28 +86,29 @@ def test_slow_request_is_ended_with_408(port, parts):
 
 @pytest.mark.fault(31)
 @pytest.mark.parametrize(
-    ("place", "parts", "told", "statuses"),
+    ("place", "parts", "answers"),
     [
-        (1, (), [], []),
-        (2, (b"GET / HTTP/1.1\r\n",), ["408 too_slow"], [408]),
-        (3, (b"\x1b[31m\r\n\r\n",), ["400 invalid_http"], [400]),
-        (4, (b"GET / HTTP/1.1\r\n\r\n",), ["400 invalid_http"], [400]),
-        (5, (b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,), ["431 headers_too_large"], [431]),
-        (6, (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",), [], [408]),
+        (1, (), []),
+        (2, (b"GET / HTTP/1.1\r\n",), [(408, "too_slow")]),
+        (3, (b"\x1b[31m\r\n\r\n",), [(400, "invalid_http")]),
+        (4, (b"GET / HTTP/1.1\r\n\r\n",), [(400, "invalid_http")]),
+        (5, (b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,), [(431, "headers_too_large")]),
+        (6, (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc",), [(408, "too_slow")]),
     ],
-    ids=["silence", "half a head", "no HTTP", "no host", "a large head", "half a body, told by who reads it"],
+    ids=["silence", "half a head", "no HTTP", "no host", "a large head", "half a body"],
 )
 def test_bad_request_is_counted_and_one_line_in_the_log_that_names_its_sender(
-    port, counted, caplog, place, parts, told, statuses
+    port, counted, caplog, place, parts, answers
 ):
     caplog.set_level("INFO", "logweir_service")
     sender = f"127.0.3.{place}"  # each address is named once a minute
     counted.clear()
     talk(port, *parts, sender=sender)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("logweir")]
-    assert [line.partition(": ")[2].split(",")[0] for line in lines] == told
+    told = [line.partition(": ")[2].split(",")[0] for line in lines]
+    assert told == [f"{status} {code}" for status, code in answers]
     assert all(sender in line for line in lines)
-    assert counted == statuses
+    assert counted == answers
 
 
 @pytest.mark.fault(30)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from logweir_service.app import compose, http, running
 from logweir_service.ingest import Refusals
+from logweir_service.ingest.brake import Brake
 from logweir_service.settings import Settings
 
 pytestmark = pytest.mark.fault(31)
@@ -33,7 +34,7 @@ def clock() -> Clock:
 @pytest.fixture
 def refusals(clock: Clock, caplog: pytest.LogCaptureFixture) -> Refusals:
     caplog.set_level("INFO", "logweir_service.ingest")
-    return Refusals(lambda status: None, clock=clock, max_senders=3)
+    return Refusals(lambda status, code: None, clock=clock, max_senders=3)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -77,7 +78,7 @@ def test_more_senders_than_can_be_told_apart_share_one_line_and_no_memory(
     for number in range(1000):
         refusals.tell(f"10.0.1.{number}", "hung up")
     assert len(told(caplog)) == 4
-    assert len(refusals._quiet) == 4
+    assert len(refusals._brake._quiet) == 4
     clock.now += 60
     refusals.tell("10.0.0.1", "hung up")
     assert told(caplog) == [
@@ -91,19 +92,19 @@ def test_more_senders_than_can_be_told_apart_share_one_line_and_no_memory(
 def test_no_address_is_named_twice_in_a_minute(steps: list[tuple[int, float]]) -> None:
     clock, named = Clock(), []
 
-    class Noted(Refusals):
-        def _begin(self, key: str, now: float) -> int:
+    class Noted(Brake):
+        def _begin(self, key: tuple[str, str], now: float) -> int:
             named.append((key, now))
             return super()._begin(key, now)
 
-    refusals = Noted(lambda status: None, clock=clock, max_senders=3)
+    brake = Noted(lambda line: None, others="others", clock=clock, max_subjects=3)
     for sender, seconds in steps:
-        refusals.tell(str(sender), "hung up")
+        brake.tell(str(sender), "hung up", kind="requests")
         clock.now += seconds
     for key in {key for key, _ in named}:
         times = [now for each, now in named if each == key]
         assert all(later - earlier >= 60 for earlier, later in pairwise(times))
-    assert len(refusals._quiet) <= 4
+    assert len(brake._quiet) <= 4
 
 
 def test_a_crowd_that_meets_a_start_is_told_to_come_back_at_different_times(tmp_path: Path) -> None:
@@ -142,5 +143,5 @@ def test_refused_bodies_are_all_counted_and_told_in_one_line(
             return (await client.get("/metrics")).text
 
     metrics = asyncio.run(run())
-    assert 'logweir_ingest_requests_total{status="415"} 1.0' in metrics
-    assert 'logweir_ingest_requests_total{status="400"} 2.0' in metrics
+    assert 'logweir_ingest_requests_total{code="unknown_type",status="415"} 1.0' in metrics
+    assert 'logweir_ingest_requests_total{code="empty_body",status="400"} 2.0' in metrics
