@@ -76,7 +76,8 @@ class Telemetry:
         self.received_bytes = counter("logweir_ingest_bytes", "Bytes of bodies after decompression.")
         self.accepted = counter("logweir_events_accepted", "Events stored for the first time.")
         self.duplicate = counter(
-            "logweir_events_duplicate", "Events sent again, not stored or counted twice."
+            "logweir_events_duplicate",
+            "Events whose numbers or ids were used up; neither stored nor counted.",
         )
         self.rejected = counter("logweir_events_rejected", "Events refused as invalid, by code.", "code")
         self.conflicts = counter(

@@ -23,6 +23,9 @@ OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_LOOKING = ["GET", "HEAD"]
+"""Load balancers often ask for the head alone."""
+
 MAX_EVENTS = 1000
 """Events of one answer."""
 
@@ -80,13 +83,13 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
     async def limits() -> dict[str, int]:
         return asdict(readable.limits)
 
-    @routes.get("/-/healthy", include_in_schema=False)
-    @routes.get("/health")
+    @routes.api_route("/-/healthy", methods=_LOOKING, include_in_schema=False)
+    @routes.api_route("/health", methods=_LOOKING)
     async def healthy() -> dict[str, str]:
         return {"status": "ok"}
 
-    @routes.get("/-/ready", include_in_schema=False)
-    @routes.get("/ready")
+    @routes.api_route("/-/ready", methods=_LOOKING, include_in_schema=False)
+    @routes.api_route("/ready", methods=_LOOKING)
     async def ready(response: Response) -> dict[str, str]:
         reason = readable.ready()
         if reason is None:

@@ -31,7 +31,7 @@ class Scan:
         return iter(())
 
 
-def get(path: str, *, count: int = 0, not_ready: str | None = None) -> httpx.Response:
+def get(path: str, *, count: int = 0, not_ready: str | None = None, method: str = "GET") -> httpx.Response:
     """The answer of a service that holds a story of this many events."""
     app = FastAPI()
     readable = Readable(
@@ -45,7 +45,7 @@ def get(path: str, *, count: int = 0, not_ready: str | None = None) -> httpx.Res
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://logweir") as client:
-            return await client.get(path)
+            return await client.request(method, path)
 
     return asyncio.run(ask())
 
@@ -91,3 +91,10 @@ def test_a_service_that_takes_no_events_says_why(path):
 @pytest.mark.parametrize("path", ["/health", "/-/healthy"])
 def test_a_service_that_takes_no_events_is_alive_all_the_same(path):
     assert get(path, not_ready="stopping").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/-/healthy", "/ready", "/-/ready"])
+@pytest.mark.parametrize("not_ready", [None, "stopping"])
+def test_the_head_of_health_is_answered_like_the_whole(path, not_ready):
+    head = get(path, method="HEAD", not_ready=not_ready)
+    assert head.status_code == get(path, not_ready=not_ready).status_code

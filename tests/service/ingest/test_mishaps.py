@@ -96,3 +96,19 @@ def test_events_held_back_are_counted_not_bodies(caplog: pytest.LogCaptureFixtur
         mishaps.tell(f"10.1.0.{number}", receipt)
     assert len(told(caplog)) < 1_002
     assert len(mishaps._brake._quiet) < 1_002
+
+
+def test_number_of_a_hole_that_comes_after_all_is_used_up_and_stays_lost(tmp_path: Path) -> None:
+    async def run() -> tuple[dict[str, int], str]:
+        async with client(tmp_path) as opened:
+            kind = {"content-type": "application/x-ndjson"}
+            for seq in (1, 4):
+                await opened.post("/v1/events", content=line(n=seq), headers=kind | stream(seq))
+            body = line(n=2) + b"\n" + line(n=3)
+            late = await opened.post("/v1/events", content=body, headers=kind | stream(2))
+            return late.json(), (await opened.get("/metrics")).text
+
+    receipt, metrics = asyncio.run(run())
+    assert (receipt["accepted"], receipt["duplicate"], receipt["next_seq"]) == (0, 2, 5)
+    assert 'logweir_events_lost_total{reason="never_sent"} 2.0' in metrics
+    assert "logweir_events_accepted_total 2.0" in metrics
