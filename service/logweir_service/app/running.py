@@ -11,7 +11,7 @@ from functools import partial
 from importlib.metadata import version
 
 from logweir_service.errors import RecoveryStopped, UnknownFormat
-from logweir_service.journal import verify
+from logweir_service.journal import Position, verify
 from logweir_service.pipeline import Resumed
 
 from .composition import Service
@@ -42,7 +42,8 @@ async def running(service: Service) -> AsyncIterator[None]:
             committing = asyncio.create_task(pipeline.run())
             if service.sentry != "unusable":
                 service.promotion.start()
-            loop.run_in_executor(None, _verify, service, resumed, verifying)
+            if resumed.covered is not None:
+                loop.run_in_executor(None, _verify, service, resumed.covered, verifying)
         yield
     finally:
         service.stopping = True
@@ -79,19 +80,20 @@ async def _stop_promotion(service: Service) -> None:
             return
 
 
-def _verify(service: Service, resumed: Resumed, stopping: threading.Event) -> None:
+def _verify(service: Service, covered: Position, stopping: threading.Event) -> None:
     """Look for damage in what the start has not read, because a checkpoint covers it."""
     journal = service.pipeline.journal
 
     def tell(text: str) -> None:
-        _log.error("%s; its other events are missing from search, the numbers are as they were", text)
+        _log.error("%s; the events that it hit are missing from search, the numbers are as they were", text)
         service.pipeline.telemetry.damaged_segments.inc()
+        service.pipeline.keeper.damaged.append(text)
 
     try:
         verify(
             journal.folder.journal,
             journal.identifier,
-            before_lsn=(resumed.checkpoint_lsn or 0) + 1,
+            upto=covered,
             disk=journal.folder.disk,
             stopping=stopping,
             tell=tell,

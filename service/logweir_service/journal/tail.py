@@ -72,7 +72,7 @@ class Tail:
             self.last_lsn = lsn - 1
 
     def _read(self, segment: Segment, *, is_last: bool) -> Iterator[tuple[Segment, Located]]:
-        offset = self._start_in(segment)
+        offset = start_in(segment, self._position)
         after_lsn = self.last_lsn if offset else segment.first_lsn - 1
         while True:
             reader = SegmentReader(segment, offset=offset, after_lsn=after_lsn)
@@ -85,32 +85,11 @@ class Tail:
             self._check_owner(reader)
             if reader.damage is None:
                 return
-            if is_last and self._is_torn(reader, after_lsn):
+            if is_last and is_torn(reader, last_lsn=after_lsn, known_lsn=self._known_lsn):
                 self._cut(segment, reader.end)
                 return
             self.damaged.append(set_aside(self._folder.disk, segment, self._journal))
             offset, after_lsn = 0, segment.first_lsn - 1  # nothing stands where it stood
-
-    def _start_in(self, segment: Segment) -> int:
-        """The position's offset, where the segment has a commit or its end there."""
-        at = self._position
-        if at is None or at.segment_first_lsn != segment.first_lsn:
-            return 0
-        with segment.path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) == at.offset:
-                return at.offset
-            file.seek(at.offset)
-            commit = decode_commit(file.readline(MAX_LINE_BYTES))
-        return at.offset if commit is not None and commit.lsn == at.last_lsn + 1 else 0
-
-    def _is_torn(self, reader: SegmentReader, last_lsn: int) -> bool:
-        """Whether what stands behind commit `last_lsn` was written by one group that never became durable."""
-        if last_lsn < self._known_lsn:
-            return False
-        if reader.journal is None:  # the header was durable before the first batch was written
-            return reader.end == 0 and reader.next_intact() is None
-        further = reader.next_intact()
-        return further is None or further.group_first_lsn <= last_lsn + 1
 
     def _check_owner(self, reader: SegmentReader) -> None:
         if reader.journal not in (None, self._journal):
@@ -145,3 +124,28 @@ class Tail:
         if last is None or last.first_lsn < at.segment_first_lsn:
             return True
         return last.first_lsn == at.segment_first_lsn and last.path.stat().st_size < at.offset
+
+
+def start_in(segment: Segment, position: Position | None) -> int:
+    """The position's offset, where the segment has a commit or its end there; else 0."""
+    if position is None or position.segment_first_lsn != segment.first_lsn:
+        return 0
+    with segment.path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == position.offset:
+            return position.offset
+        file.seek(position.offset)
+        commit = decode_commit(file.readline(MAX_LINE_BYTES))
+    return position.offset if commit is not None and commit.lsn == position.last_lsn + 1 else 0
+
+
+def is_torn(reader: SegmentReader, *, last_lsn: int, known_lsn: int) -> bool:
+    """Whether what stands behind commit `last_lsn` was written by one group that never became durable.
+
+    `reader` has come to damage in the last segment; commit `known_lsn` was durable for certain.
+    """
+    if last_lsn < known_lsn:
+        return False
+    if reader.journal is None:  # the header was durable before the first batch was written
+        return reader.end == 0 and reader.next_intact() is None
+    further = reader.next_intact()
+    return further is None or further.group_first_lsn <= last_lsn + 1

@@ -1,4 +1,4 @@
-"""Reading sealed segments only to see whether they are whole: what a start with a checkpoint leaves out."""
+"""Reading what a checkpoint covers only to see whether it is whole: a start leaves that out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from uuid import UUID
 from logweir_service.disk import Disk
 
 from .salvage import set_aside
-from .segment import SegmentReader, segments
+from .segment import Segment, SegmentReader, segments
+from .tail import Position
 
 _REST: Final = 10.0
 """It rests for so many times as long as it reads."""
@@ -23,26 +24,41 @@ def verify(
     folder: Path,
     journal: UUID,
     *,
-    before_lsn: int,
+    upto: Position,
     disk: Disk,
     stopping: threading.Event,
     tell: Callable[[str], None],
 ) -> None:
-    """Read each segment that ends before commit `before_lsn`, slowly, and set damaged ones aside."""
+    """Read each segment up to this position, slowly, and tell of damage.
+
+    A segment that ends there is set aside. The one that goes on behind it may be written to, so it is left in
+    its place until a later start finds it complete; readers pass over the damage.
+    """
     known = segments(folder)
-    for segment, following in itertools.pairwise(known):
-        if following.first_lsn > before_lsn or stopping.is_set():
+    for segment, following in itertools.zip_longest(known, known[1:]):
+        if segment.first_lsn > upto.last_lsn or stopping.is_set():
             return
-        started = time.monotonic()
-        reader = SegmentReader(segment)
+        is_complete = following is not None and following.first_lsn <= upto.last_lsn + 1
         try:
-            for _ in reader:
-                rest = (time.monotonic() - started) * _REST
-                if rest > 0.1:
-                    if stopping.wait(rest):
-                        return
-                    started = time.monotonic()
-            if reader.damage is not None:
+            damage = _damage(segment, upto.last_lsn, stopping)
+            if damage is not None and is_complete:
                 tell(set_aside(disk, segment, journal))
+            elif damage is not None:
+                tell(f"{segment.path} is damaged ({damage}), and stays in place until it is complete")
         except FileNotFoundError:
             continue  # removed by retention meanwhile
+
+
+def _damage(segment: Segment, last_lsn: int, stopping: threading.Event) -> str | None:
+    """What is found in front of the end, or of the batch behind commit `last_lsn`; None too after a stop."""
+    started = time.monotonic()
+    reader = SegmentReader(segment)
+    for located in reader:
+        if located.commit.lsn >= last_lsn:
+            break
+        rest = (time.monotonic() - started) * _REST
+        if rest > 0.1:
+            if stopping.wait(rest):
+                return None
+            started = time.monotonic()
+    return reader.damage

@@ -50,6 +50,8 @@ class Keeper:
     """Set when there is nothing to keep any more: the service must stop."""
     held_bytes: int = 0
     """What retention would remove, had every cursor read it."""
+    damaged: list[str] = field(default_factory=list)
+    """One line for each segment that was found to be damaged since the start was over."""
     lost_events: int = 0
     """Events removed before every cursor had read them."""
     last_lsn: int = -1

@@ -11,7 +11,7 @@ from typing import Final, cast
 from logweir_service.decode import Decoder
 from logweir_service.derive import Derivation
 from logweir_service.errors import RecoveryStopped, RulesError
-from logweir_service.journal import Checkpoints, EventId, Journal, Located, Recovery
+from logweir_service.journal import Checkpoints, EventId, Journal, Located, Position, Recovery
 from logweir_service.rules import RuleSet, load_texts
 
 from .losses import lasting
@@ -33,6 +33,8 @@ class Resumed:
     journal: Recovery
     checkpoint_lsn: int | None
     """The newest commit of the checkpoint that was used; None where all of the journal was read."""
+    covered: Position | None
+    """Where that checkpoint stood: what is before it was not read."""
     losses: Counter[str]
     """What was lost before, beside what the service's own counters go on with."""
     unusable: tuple[str, ...]
@@ -87,6 +89,7 @@ class Start:
             numbers=self.counting(rules) if reset else self._switch(before, rules),
             journal=recovery,
             checkpoint_lsn=state.position.last_lsn if state else None,
+            covered=state.position if state else None,
             losses=losses,
             unusable=tuple(self.unusable),
             reset=reset,

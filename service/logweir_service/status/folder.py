@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ from .model import (
     StreamsStatus,
 )
 from .owner import owner
+from .reading import Reading, read_end
 
 
 class _Senders(msgspec.Struct):
@@ -47,10 +48,11 @@ def status_of_folder(
     folder: DataFolder,
     *,
     last_lsn: int | None = None,
+    damage: Sequence[str] = (),
     disk: Disk | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Status:
-    """Read it; whoever knows the newest commit saves the reading of the last segment.
+    """Read it; whoever knows the newest commit, and the damage, saves the reading of the journal's end.
 
     Raises:
         ConfigurationError: no service has ever used the folder.
@@ -62,7 +64,14 @@ def status_of_folder(
     found, unusable = _newest(checkpoints)  # before the journal, which is never behind it then
     known = _present(segments(folder.journal))
     sizes = {segment.first_lsn: size for segment, size in known}
-    last = last_lsn if last_lsn is not None else _last_lsn([segment for segment, _ in known])
+    if last_lsn is None:
+        at_end = read_end(
+            [segment for segment, _ in known],
+            covered=found[1].position if found else None,
+            known_lsn=max(checkpoints.newest_lsn, found[0].lsn if found else 0),
+        )
+    else:
+        at_end = Reading(last_lsn, [*damage])
     pid = owner(folder.path / "LOCK")
     letters = tally(folder.dead)
     free_bytes, total_bytes = (disk or Disk()).space(folder.path)
@@ -71,15 +80,17 @@ def status_of_folder(
         state="stopped" if pid is None else "running",
         pid=pid,
         journal=JournalStatus(
-            last_lsn=last,
+            last_lsn=at_end.last_lsn,
             segments=len(known),
             bytes=sum(sizes.values()),
             oldest=_oldest([segment for segment, _ in known]),
             damaged=sum(1 for _ in folder.journal.glob("*.corrupt")),
+            damage=at_end.damage,
+            resets=at_end.resets,
         ),
         checkpoint=_told(*found, sizes=sizes, now=clock()) if found else None,
         unusable_checkpoints=unusable,
-        promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(last + 1 - at.lsn, 0)),
+        promotion=PromotionStatus(lsn=at.lsn, behind_commits=max(at_end.last_lsn + 1 - at.lsn, 0)),
         disk=DiskStatus(
             free_bytes=free_bytes, total_bytes=total_bytes, ballast=ballast_weight(folder.path) > 0
         ),
@@ -131,19 +142,9 @@ def _told(checkpoint: Checkpoint, state: _State, *, sizes: dict[int, int], now: 
     )
 
 
-def _last_lsn(found: list[Segment]) -> int:
-    """The newest whole commit."""
-    if not found:
-        return 0
-    last = found[-1].first_lsn - 1
-    for located in SegmentReader(found[-1]):
-        last = located.commit.lsn
-    return last
-
-
 def _oldest(found: list[Segment]) -> str | None:
     """When the oldest commit was received."""
     for segment in found[:1]:
-        for located in SegmentReader(segment):
+        for located in SegmentReader(segment, passing_over=True):
             return rfc3339(located.commit.received)
     return None

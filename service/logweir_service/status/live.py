@@ -29,7 +29,10 @@ async def status_of_service(
     is_starting = pipeline.resumed is None
     folder = pipeline.journal.folder
     last_lsn = None if is_starting else pipeline.journal.last_lsn
-    told = await asyncio.to_thread(status_of_folder, folder, last_lsn=last_lsn, disk=folder.disk)
+    damage = (*pipeline.keeper.damaged,)
+    told = await asyncio.to_thread(
+        status_of_folder, folder, last_lsn=last_lsn, damage=damage, disk=folder.disk
+    )
     state: State = "ready" if why_not_ready is None else "starting" if is_starting else "not_ready"
     told.state, told.why = state, why_not_ready or ""
     told.version, told.pid = version("logweir"), os.getpid()

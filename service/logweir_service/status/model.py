@@ -21,6 +21,11 @@ class JournalStatus(msgspec.Struct, kw_only=True):
     """When the oldest commit that is kept was received: RFC 3339, UTC."""
     damaged: int = 0
     """Segments that were set aside because they could not be read to their end."""
+    damage: list[str] = []
+    """One line for each damaged segment: of those at the journal's end as its files are, else as the running
+    service has found them."""
+    resets: bool = False
+    """Some of it no checkpoint covers: the next start lets all derived counters begin at 0."""
 
 
 class CheckpointStatus(msgspec.Struct, kw_only=True):

@@ -66,6 +66,10 @@ def _journal(status: Status) -> Line:
     told = f"commit {journal.last_lsn:,}, {count(journal.segments, 'segment')}, {size(journal.bytes)}{oldest}"
     if newest > journal.last_lsn:
         damaged += f"; ends before commit {newest:,}, which the checkpoint knows"
+    for each in journal.damage:
+        damaged += f"; damaged, {each}"
+    if journal.resets:
+        damaged += "; no checkpoint covers that, so a start lets all counters begin at 0"
     return Line("journal", told + damaged, bool(damaged))
 
 

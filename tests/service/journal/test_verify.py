@@ -5,9 +5,10 @@ import threading
 import pytest
 
 from logweir_service.disk import Disk
-from logweir_service.journal import DataFolder, verify
+from logweir_service.journal import DataFolder, Position, verify
+from logweir_service.journal.segment import Segment
 
-from .written import damage, opened, segment_paths, write_journal
+from .written import damage, flip, only_segment, opened, segment_paths, write_journal
 
 
 @pytest.fixture
@@ -17,12 +18,12 @@ def folder(tmp_path):
     return folder
 
 
-def verified(folder, *, before_lsn=100, disk=None, stopping=None):
+def verified(folder, *, last_lsn=9, disk=None, stopping=None):
     told: list[str] = []
     verify(
         folder.journal,
         folder.identify(),
-        before_lsn=before_lsn,
+        upto=Position(last_lsn, 0, 0),
         disk=disk or Disk(),
         stopping=stopping or threading.Event(),
         tell=told.append,
@@ -53,12 +54,50 @@ def test_damage_is_told_set_aside_and_the_rest_is_found(folder):
     assert verified(folder) == []
 
 
-def test_what_a_start_has_read_itself_and_the_last_segment_are_not_looked_at(folder):
+def test_what_a_start_has_read_itself_is_not_looked_at(folder):
     damage(segment_paths(folder)[2], b'{"n":5}')
     damage(segment_paths(folder)[-1], b'{"n":9}')
-    assert verified(folder, before_lsn=6) == []
-    assert len(verified(folder, before_lsn=7)) == 1
-    assert len(verified(folder)) == 0
+    assert verified(folder, last_lsn=4) == []
+    assert len(verified(folder, last_lsn=6)) == 1
+    assert verified(folder, last_lsn=8) == []
+
+
+@pytest.mark.fault(5)
+@pytest.mark.parametrize("line", [b'{"n":7}', b'{"n":8}'])
+def test_damage_in_the_segment_that_is_written_to_is_told_and_left_in_place_until_it_is_complete(
+    tmp_path, line
+):
+    folder = DataFolder(tmp_path / "one")
+    write_journal(folder, 9)
+    path = only_segment(folder)
+    damage(path, line)
+    content = path.read_bytes()
+    for _ in range(2):
+        (told,) = verified(folder, last_lsn=8)
+        assert f"{path} is damaged (no whole batch at byte " in told
+        assert path.read_bytes() == content
+    assert verified(folder, last_lsn=6) == []
+    Segment(folder.journal / Segment.name(10), 10).path.write_bytes(b"")
+    (told,) = verified(folder, last_lsn=9)
+    assert "corrupt" in told
+    assert verified(folder, last_lsn=9) == []
+
+
+def test_what_is_being_written_behind_the_checkpoint_is_no_damage(tmp_path):
+    folder = DataFolder(tmp_path / "one")
+    write_journal(folder, 3)
+    with only_segment(folder).open("ab") as file:
+        file.write(b'{"_commit":{"lsn":4,')
+    assert verified(folder, last_lsn=3) == []
+
+
+@pytest.mark.fault(5)
+def test_a_damaged_header_of_the_segment_that_is_written_to_is_told(tmp_path):
+    folder = DataFolder(tmp_path / "one")
+    write_journal(folder, 3)
+    flip(only_segment(folder), 3)
+    (told,) = verified(folder, last_lsn=2)
+    assert "no segment header" in told
 
 
 def test_it_ends_at_once_where_the_service_does(folder):

@@ -1,5 +1,6 @@
 """What a start makes of checkpoints and segments that are not whole."""
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ from logweir_service.errors import StorageBroken, UnknownFormat
 from logweir_service.journal import Journal, crc32
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings
+from logweir_service.status import status_of_folder
 
 from .living import checkpoint, created, exposed, killed, living, request, sealed_paths, settled, spoil
 
@@ -222,3 +224,25 @@ def test_what_a_crash_left_of_a_checkpoint_is_removed(settings):
     half.write_bytes(b"half")
     assert living(settings, look)[0] == [3.0]
     assert not half.exists()
+
+
+@pytest.mark.fault(5)
+def test_damage_below_the_checkpoint_in_the_only_segment_is_told_counted_and_left(settings, caplog):
+    killed(settings, sending(9, checkpoints_at=(8,)))
+    (path,) = (settings.data / "journal").glob("*.ndjson")
+    spoil(path)
+    damaged = path.read_bytes()
+
+    async def wait(pipeline):
+        await settled(lambda: value(pipeline, "logweir_journal_damaged_segments_total") == 1)
+        told = await asyncio.to_thread(status_of_folder, pipeline.journal.folder)
+        await pipeline.submit(Delivery(request(n=10)))
+        return [*exposed(pipeline).values()], pipeline.keeper.damaged, told.journal.damage
+
+    numbers, told, read = living(settings, wait)
+    assert numbers == [10.0]
+    assert [str(path) in line for line in told] == [True]
+    assert any(told[0] in record.getMessage() for record in caplog.records)
+    assert [line.startswith(path.name) for line in read] == [True]
+    assert path.read_bytes().startswith(damaged)
+    assert not [*path.parent.glob("*.corrupt")]

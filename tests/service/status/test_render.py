@@ -82,6 +82,11 @@ def changed(path, value):
             1229,
             "! journal     commit 1,229, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on; ends before",
         ),
+        (
+            "journal.damage",
+            ["1.ndjson: no whole batch at byte 7"],
+            "! journal     commit 1,234, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on; damaged, ",
+        ),
         ("checkpoint", None, "! checkpoint  none: a restart"),
         (
             "unusable_checkpoints",
@@ -175,6 +180,12 @@ def test_waiting_errors_and_letters_are_told():
     assert "  dead        1 letter, 500 bytes, 1 accepted since; see them with `logweir dead ls`" in lines(
         status
     )
+
+
+def test_damage_that_a_start_will_not_get_over_is_told_with_what_it_does():
+    status = changed("journal.damage", ["1.ndjson: no whole batch at byte 7"])
+    status.journal.resets = True
+    assert lines(status)[0].endswith("; no checkpoint covers that, so a start lets all counters begin at 0")
 
 
 @pytest.mark.fault(38)
