@@ -63,12 +63,11 @@ class Space:
             message = f"{self._folder}: {fault.strerror}; nothing was stored"
             raise Refusal(503, "storage_error", message, retry_after_seconds=5) from fault
         if free < self.min_free_bytes:
-            raise Refusal(
-                503,
-                "disk_full",
-                f"only {free} bytes are free, {self.min_free_bytes} have to stay so; nothing was stored",
-                retry_after_seconds=30,
+            message = (
+                f"{_size(free)} free on {self._folder}, {_size(self.min_free_bytes)} have to stay so "
+                "(LOGWEIR_MIN_FREE_BYTES); nothing was stored"
             )
+            raise Refusal(503, "disk_full", message, retry_after_seconds=30)
 
     def drop_ballast(self) -> bool:
         """Give the ballast up; False where there was none."""
@@ -118,6 +117,14 @@ def gone(path: Path) -> StorageBroken:
 
 def _blocks(status: os.stat_result) -> int:
     return status.st_blocks * 512
+
+
+def _size(count: int) -> str:
+    """Bytes in the unit that says them best, cut off, so that what is left never looks like enough."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count // (factor // 10) / 10:g} {unit}"
+    return f"{count} bytes"
 
 
 def _or_share(given: int | None, share: float, most: int) -> int:

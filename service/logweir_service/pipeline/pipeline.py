@@ -249,13 +249,11 @@ class Pipeline:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._writer, self._write, group, letters)
         except Refusal as refusal:
-            self.telemetry.write_errors.inc()
             self._taking.refused(refusal.message)
             for waiting in bodies:
                 waiting.reply(refusal)
             return
         except StorageBroken as error:
-            self.telemetry.write_errors.inc()
             self._break(bodies, error)
             return
         if group.commits:
@@ -287,7 +285,8 @@ class Pipeline:
             self.dead.write(letters, received=group.received)
         if group.commits:
             started = time.perf_counter()
-            self.journal.write(group)
+            with self.telemetry.write_errors.count_exceptions((Refusal, StorageBroken)):
+                self.journal.write(group)
             self.telemetry.commit_seconds.observe(time.perf_counter() - started)
 
     def _apply(self, group: Group, staged: list[Staged]) -> Generator[None, None, None]:

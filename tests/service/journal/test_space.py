@@ -42,7 +42,8 @@ def test_too_little_room_is_refused_with_numbers_and_a_time_to_come_again(tmp_pa
         space.require()
     assert (refusal.value.status, refusal.value.code) == (503, "disk_full")
     assert refusal.value.retry_after_seconds == 30
-    assert "only 999 bytes are free, 1000 have to stay so" in refusal.value.message
+    told = f"999 bytes free on {tmp_path}, 1 kB have to stay so (LOGWEIR_MIN_FREE_BYTES); nothing was stored"
+    assert refusal.value.message == told
     disk.free = 1000
     space.require()
 

@@ -111,6 +111,8 @@ def test_failed_fdatasync_refuses_everything_from_then_on_and_stops_the_service(
         monkeypatch.undo()
         with pytest.raises(Refusal):
             await pipeline.submit(Delivery(line()))
+        errors = pipeline.telemetry.registry.get_sample_value("logweir_journal_write_errors_total")
+        assert errors == 1  # however many bodies one group holds
         return stopped, first
 
     stopped, refusals = with_pipeline(settings, use)

@@ -105,6 +105,7 @@ def test_full_disk_refuses_events_before_it_is_full_and_nothing_else(tmp_path, d
             disk.free = 999
             size = service.pipeline.journal.size_bytes
             full = await post(), await others(), (await client.get("/ready")).text
+            assert value(service.pipeline, "logweir_journal_write_errors_total") == 0
             assert service.pipeline.journal.size_bytes == size
             disk.free = 1000
             return before, full, (await post(), await others())
@@ -114,7 +115,7 @@ def test_full_disk_refuses_events_before_it_is_full_and_nothing_else(tmp_path, d
     assert (full[0].status_code, full[0].json()["error"]) == (503, "disk_full")
     assert int(full[0].headers["retry-after"]) >= 15
     assert full[1] == [503, 200, 200, 200]
-    assert "only 999 bytes are free" in full[2]
+    assert "999 bytes free on" in full[2]
     assert (after[0].status_code, after[1]) == (200, [200] * 4)
 
 
