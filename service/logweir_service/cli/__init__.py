@@ -1,4 +1,4 @@
-"""The command ``logweir``: exits 0; 1 found nothing or a check failed; 64 usage; else as in `errors`."""
+"""The command ``logweir``: exits 0; 1 found nothing, a check failed; 64 usage; 77 permission; or as in `errors`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 from logweir_service.errors import OperatorError
 
 from .commands import add_commands
-from .outcome import FAILED, USAGE
+from .outcome import FAILED, NO_PERMISSION, USAGE
 
 __all__ = ["main", "parser"]
 
@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has seen enough
         code = 0
+    except PermissionError as error:
+        place = error.filename or "a file"
+        print(f"logweir: {place} cannot be used: {error.strerror}; run this as its owner", file=sys.stderr)
+        code = NO_PERMISSION
     except (OSError, ValueError) as error:
         print(f"logweir: {error}", file=sys.stderr)
         code = FAILED

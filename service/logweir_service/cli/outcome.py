@@ -5,5 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 USAGE: Final = 64
+NO_PERMISSION: Final = 77
 FAILED: Final = 1
 NOTHING_FOUND: Final = 1

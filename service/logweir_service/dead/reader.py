@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from logweir_service.listing import listed
+
 from .letter import Letter, decode_letter
 from .retried import Retried
 
@@ -26,7 +28,7 @@ class LetterFile(NamedTuple):
 
 def letter_files(folder: Path) -> list[LetterFile]:
     """The files of letters in `folder`, oldest first; none where there is no such folder."""
-    found = (path for path in folder.glob("*.ndjson") if path.stem.isdecimal() and len(path.stem) == 20)
+    found = (path for path in listed(folder, "*.ndjson") if path.stem.isdecimal() and len(path.stem) == 20)
     return sorted(LetterFile(int(path.stem), path) for path in found)
 
 

@@ -24,6 +24,7 @@ import msgspec
 from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import UnknownFormat
 from logweir_service.event import rfc3339
+from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, crc32, intact
 
@@ -82,7 +83,7 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """The files, oldest first."""
-        return sorted(path for path in self._folder.glob(f"*{_SUFFIX}") if path.stem.isdigit())
+        return sorted(path for path in listed(self._folder, f"*{_SUFFIX}") if path.stem.isdigit())
 
     def save(self, checkpoint: Checkpoint, *, alone: bool = False) -> int:
         """Write it, remove those beyond the `KEPT` newest, and return its size in bytes.
@@ -112,7 +113,7 @@ class Checkpoints:
 
     def clean(self) -> None:
         """Remove what a crash has left half written."""
-        for path in self._folder.glob(f"*{_SUFFIX}.tmp"):
+        for path in listed(self._folder, f"*{_SUFFIX}.tmp"):
             self._disk.unlink(path)
 
     def _beyond(self, newest: Path, *, kept: int) -> list[Path]:

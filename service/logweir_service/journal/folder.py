@@ -13,6 +13,8 @@ import msgspec
 from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
 
+from logweir_service.listing import listed
+
 from .format import MAX_LINE_BYTES, VERSION, decode_header
 
 
@@ -71,10 +73,13 @@ class DataFolder:
 
         Raises:
             ConfigurationError: no service has ever used this folder.
+            PermissionError: this user must not read it.
             UnknownFormat: another version wrote it.
         """
         try:
             text = (self.path / "format.json").read_bytes()
+        except PermissionError:
+            raise
         except OSError:
             raise ConfigurationError(
                 f"{self.path} is no data folder of Logweir: name it with --data or LOGWEIR_DATA"
@@ -105,7 +110,7 @@ class DataFolder:
 
     def _found(self) -> UUID | None:
         """The identity that segments without their folder's format tell."""
-        for segment in sorted(self.journal.glob("*.ndjson")):
+        for segment in sorted(listed(self.journal, "*.ndjson")):
             with segment.open("rb") as file:
                 if header := decode_header(file.readline(MAX_LINE_BYTES), path=segment):
                     return header[0]

@@ -14,6 +14,8 @@ from typing import Literal
 
 from logweir_service.disk import Disk
 
+from logweir_service.listing import listed
+
 from .format import MAX_LINE_BYTES, decode_commit
 from .segment import Segment, SegmentReader, segments
 
@@ -118,7 +120,7 @@ class SealedSegments:
 
     def damaged_before(self, when: float) -> list[Path]:
         """What was kept of damaged segments, and was written before this time in seconds since the epoch."""
-        return [path for path in self._folder.glob("*.corrupt") if path.stat().st_mtime < when]
+        return [path for path in listed(self._folder, "*.corrupt") if path.stat().st_mtime < when]
 
     def _begin_of(self, segment: Segment) -> float | None:
         """When the first commit of a segment was received; None where it has none."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
+from logweir_service.listing import listed
+
 from .format import MAX_LINE_BYTES, Commit, decode_commit, decode_header, intact
 
 _BUFFER_BYTES = 1 << 20
@@ -44,7 +46,7 @@ class Located:
 
 def segments(folder: Path) -> list[Segment]:
     """The segments of a journal, oldest first."""
-    found = (path for path in folder.glob("*.ndjson") if path.stem.isdigit() and len(path.stem) == 20)
+    found = (path for path in listed(folder, "*.ndjson") if path.stem.isdigit() and len(path.stem) == 20)
     return sorted((Segment(path, int(path.stem)) for path in found), key=lambda segment: segment.first_lsn)
 
 

@@ -12,6 +12,7 @@ from logweir_service.disk import Disk
 from logweir_service.event import rfc3339
 from logweir_service.journal import Checkpoint, Checkpoints, DataFolder, Position, ballast_weight
 from logweir_service.journal.segment import Segment, SegmentReader, segments
+from logweir_service.listing import listed
 from logweir_service.promote.cursor import START, Cursor
 from logweir_service.telemetry import LOSSES
 
@@ -84,7 +85,7 @@ def status_of_folder(
             segments=len(known),
             bytes=sum(sizes.values()),
             oldest=_oldest([segment for segment, _ in known]),
-            damaged=sum(1 for _ in folder.journal.glob("*.corrupt")),
+            damaged=sum(1 for _ in listed(folder.journal, "*.corrupt")),
             damage=at_end.damage,
             resets=at_end.resets,
         ),
