@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from .errors import ConfigurationError
+
+_PATTERN: Final = re.compile(r"[a-z0-9_.\-*?\[\]!]+")
+"""What a service's name, or a pattern of names, is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +59,22 @@ def ingest_tokens(text: str) -> Tokens:
     """Read ``token1=shop-*,token2=*``: each token and the services it speaks for, ``+`` between several.
 
     Raises:
-        ConfigurationError: a part has no token or no service.
+        ConfigurationError: a part has no token, or none but services that cannot be. It tells no part of it.
     """
-    grants = []
+    grants: list[tuple[str, Grant]] = []
     for part in filter(None, (each.strip() for each in text.split(","))):
         token, _, services = (each.strip() for each in part.rpartition("="))
         if not token or not services:
             raise ConfigurationError(
                 "LOGWEIR_INGEST_TOKENS must read TOKEN=SERVICES,TOKEN=SERVICES, such as s3cret=shop-*,other=*"
             )
-        grants.append((token, Grant(tuple(services.split("+")))))
+        patterns = tuple(each.strip() for each in services.split("+"))
+        if not all(map(_PATTERN.fullmatch, patterns)):
+            raise ConfigurationError(
+                f"LOGWEIR_INGEST_TOKENS: what token {len(grants) + 1} speaks for matches no service: "
+                "a name or pattern is of a-z 0-9 . _ - and * ? [ ] !, with + between several"
+            )
+        grants.append((token, Grant(patterns)))
     return _tokens(text, grants, "LOGWEIR_INGEST_TOKENS")
 
 

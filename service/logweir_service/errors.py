@@ -5,7 +5,7 @@
     LogweirError
     ├── OperatorError              one line and an exit code; the operator can mend it
     │   ├── ConfigurationError     78
-    │   │   └── RulesError         78, one problem per line, each with file and line
+    │   │   └── RulesError         78, one problem per line, each with its place
     │   ├── UnknownFormat          78
     │   ├── FolderLocked           73
     │   ├── StorageBroken          70
@@ -38,7 +38,10 @@ class ConfigurationError(OperatorError):
 
 
 class RulesError(ConfigurationError):
-    """Rules that cannot be used; ``problems`` holds one ``file:line: text`` each."""
+    """Rules that cannot be used; ``problems`` holds one ``PLACE: text`` each.
+
+    A place is a file and its line, a source of rules, or a setting.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
+import os
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .access import ingest_tokens, read_tokens
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+OF_THE_SHIPPER: Final = frozenset({"LOGWEIR_SERVICE", "LOGWEIR_TOKEN", "LOGWEIR_URL"})
+"""Variables that applications read; they may stand in the same environment."""
+
+_OF_KUBERNETES: Final = re.compile(
+    r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
+"""What it puts into each container for a Service of the namespace, which may well be named logweir."""
+
+_WANTED: Final = {
+    "bool_parsing": "must be true or false",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "literal_error": "must be {expected}",
+    "value_error": "{error}",
+}
+"""What a value has to be, by the library's name of the fault."""
 
 
 class Settings(BaseSettings):
@@ -63,6 +89,13 @@ class Settings(BaseSettings):
     )
     """The release of promoted events that name none."""
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _folder(cls, text: Any) -> Any:
+        if isinstance(text, str) and not text.strip():
+            raise ValueError("is empty; name a folder, or leave --data out for ./data")
+        return text
+
     @field_validator("rules")
     @classmethod
     def _named(cls, text: str) -> str:
@@ -111,7 +144,7 @@ def read_settings(
     try:
         settings = Settings(**{name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(map(_said, error.errors()))
         raise ConfigurationError(f"settings cannot be used: {faults}") from None
     return settings
 
@@ -128,3 +161,33 @@ def refuse_open_doors(settings: Settings) -> None:
             f"{settings.listen} can be reached from other machines: set LOGWEIR_INGEST_TOKENS and "
             "LOGWEIR_READ_TOKENS, or listen on 127.0.0.1"
         )
+
+
+def unknown_names(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The variables that begin with ``LOGWEIR_`` and that nobody reads, each with what was probably meant."""
+    known = {name for field in Settings.model_fields for name in _names(field)} | OF_THE_SHIPPER
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith("LOGWEIR_") and name not in known and not _OF_KUBERNETES.fullmatch(name)
+    )
+    return [f"{name}{_meant(name, known)}" for name in unknown]
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _said(fault: ErrorDetails) -> str:
+    """What is wrong with a variable, under the name by which it was set."""
+    named = str(fault["loc"][0])
+    names = next((names for field in Settings.model_fields if named in (names := _names(field))), [named])
+    name = next((each for each in names if os.environ.get(each)), named)
+    wanted = _WANTED.get(fault["type"])
+    return f"{name}: {wanted.format(**fault.get('ctx', {})) if wanted else fault['msg']}"
+
+
+def _names(field: str) -> list[str]:
+    alias = Settings.model_fields[field].validation_alias
+    return [str(choice) for choice in (alias.choices if isinstance(alias, AliasChoices) else [alias])]

@@ -4,7 +4,13 @@ import pytest
 
 from logweir_service.access import EVERY_SERVICE, ingest_tokens, read_tokens
 from logweir_service.errors import ConfigurationError
-from logweir_service.settings import read_settings, refuse_open_doors
+from logweir_service.settings import (
+    OF_THE_SHIPPER,
+    read_settings,
+    refuse_open_doors,
+    unknown_names,
+)
+from tests.test_docs import application_variables, service_variables
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +21,7 @@ def _empty_environment(monkeypatch):
         "LOGWEIR_INGEST_TOKENS",
         "LOGWEIR_READ_TOKENS",
         "ENABLE_METRICS",
+        "ENABLE_PROMETHEUS",
     ):
         monkeypatch.delenv(name, raising=False)
 
@@ -104,3 +111,68 @@ def test_empty_variable_is_as_good_as_none(monkeypatch):
 def test_rules_that_name_nothing_are_refused():
     with pytest.raises(ConfigurationError, match="LOGWEIR_RULES"):
         read_settings(rules=",")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("ENABLE_METRICS", "maybe", "must be true or false"),
+        ("ENABLE_PROMETHEUS", "maybe", "must be true or false"),
+        ("LOGWEIR_RETENTION_DAYS", "a week", "must be a number"),
+        ("LOGWEIR_RETENTION_DAYS", "-1", "must be more than 0"),
+        ("LOGWEIR_RETENTION_BYTES", "1.5", "must be a whole number"),
+        ("LOGWEIR_MIN_FREE_BYTES", "-1", "must be at least 0"),
+        ("LOGWEIR_ON_FULL", "stop", "must be 'reject' or 'drop_oldest'"),
+        ("LOGWEIR_LISTEN", "x", "must read HOST:PORT, such as 127.0.0.1:7171"),
+        ("LOGWEIR_RULES", ",", "must name rules, such as packs"),
+    ],
+)
+def test_value_that_cannot_be_used_is_named_with_what_it_should_be(monkeypatch, name, value, wanted):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings()
+    assert str(refused.value) == f"settings cannot be used: {name}: {wanted}"
+
+
+def test_every_fault_that_a_setting_can_have_is_said_in_words_of_our_own(monkeypatch):
+    for name in service_variables():
+        monkeypatch.setenv(name, "?")
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings()
+    assert "Input" not in str(refused.value)
+    assert "Value error" not in str(refused.value)
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_data_folder_without_a_name_is_refused(nothing):
+    with pytest.raises(ConfigurationError, match="LOGWEIR_DATA: is empty; name a folder"):
+        read_settings(data=nothing)
+
+
+def test_misspelled_variable_is_told_with_what_was_meant():
+    environ = {"LOGWEIR_RETENTION_DAYZ": "3", "LOGWEIR_FROBNICATE": "1", "LOGWEIR_DATA": "x", "OTHER": "y"}
+    assert unknown_names(environ) == [
+        "LOGWEIR_FROBNICATE",
+        "LOGWEIR_RETENTION_DAYZ (did you mean LOGWEIR_RETENTION_DAYS?)",
+    ]
+
+
+def test_variables_of_the_shipper_and_of_kubernetes_are_not_told():
+    of_the_shipper = {name for name in application_variables() if name.startswith("LOGWEIR_")}
+    assert of_the_shipper == OF_THE_SHIPPER
+    of_kubernetes = """LOGWEIR_SERVICE_HOST LOGWEIR_SERVICE_PORT LOGWEIR_SERVICE_PORT_HTTP LOGWEIR_PORT
+    LOGWEIR_PORT_7171_TCP LOGWEIR_PORT_7171_TCP_ADDR LOGWEIR_INGEST_PORT LOGWEIR_INGEST_SERVICE_HOST"""
+    assert unknown_names(dict.fromkeys([*of_the_shipper, *of_kubernetes.split()], "x")) == []
+
+
+@pytest.mark.parametrize("services", ["sh op", "Shop", "shop+", "+", "a/b", "shop;web"])
+def test_token_for_what_is_no_service_is_refused_and_nothing_of_it_told(services):
+    with pytest.raises(ConfigurationError, match="LOGWEIR_INGEST_TOKENS: what token 2") as refused:
+        ingest_tokens(f"not-a-secret=*,not-another={services}")
+    assert "not-" not in str(refused.value)
+
+
+def test_services_of_a_token_may_be_patterns_with_blanks_between():
+    grant = ingest_tokens("not-a-secret = shop-[0-9] + web?").grant("Bearer not-a-secret")
+    assert grant
+    assert [grant.covers(name) for name in ("shop-1", "web2", "web", "shop-x")] == [True, True, False, False]

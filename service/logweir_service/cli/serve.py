@@ -7,9 +7,11 @@ import gc
 import logging
 import sys
 
-from logweir_service.settings import read_settings, refuse_open_doors
+from logweir_service.settings import read_settings, refuse_open_doors, unknown_names
 
 from .commands import Commands, add_data_option, add_rules_option
+
+_log = logging.getLogger("logweir_service")
 
 
 def add_to(commands: Commands) -> None:
@@ -34,5 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # of bad requests the door tells, with their sender
     settings = read_settings(listen=options.listen, data=options.data, rules=options.rules)
     refuse_open_doors(settings)
+    if unknown := unknown_names():
+        _log.warning("set, but no setting of Logweir, so nobody reads it: %s", ", ".join(unknown))
     serve(settings, reset_counters=options.reset_counters)
     return 0

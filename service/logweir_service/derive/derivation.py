@@ -45,7 +45,10 @@ class Derivation:
 
     def __init__(self, rules: RuleSet, *, metric_prefix: str = "", max_series: int = MAX_SERIES) -> None:
         if not _PREFIX.fullmatch(metric_prefix):
-            raise ConfigurationError(f"the metric prefix {metric_prefix!r} cannot begin a metric's name")
+            raise ConfigurationError(
+                f"LOGWEIR_METRIC_PREFIX: {metric_prefix!r} cannot begin a metric's name "
+                "([a-zA-Z_][a-zA-Z0-9_]*)"
+            )
         self._prefix = metric_prefix
         self._tally = Tally(max_series)
         self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]

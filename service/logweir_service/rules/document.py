@@ -23,7 +23,7 @@ _UNPRINTABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class Problems:
-    """What is wrong with the rules, one ``file:line: text`` each."""
+    """What is wrong with the rules, one ``file:line: text`` each; without a line where there is none."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -32,7 +32,7 @@ class Problems:
         """Note a problem, with what was probably meant by `word` among the words `known`."""
         close = difflib.get_close_matches(word, list(known), n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        self.found.append(f"{node.file}:{node.line}: {text}{hint}")
+        self.found.append(f"{node.place}: {text}{hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,15 @@ class Node:
 
     file: str
     line: int
-    """That of the key in front of it, where there is one."""
+    """That of the key in front of it, where there is one; 0 for what is no line of a file."""
     value: Any
     text: str = ""
     """A scalar as it was written."""
+
+    @property
+    def place(self) -> str:
+        """Where a problem with it is mended."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 def read_yaml(file: str, text: str, problems: Problems) -> Node:

@@ -19,6 +19,9 @@ from .promotion import read_promote, read_scrub, read_store
 from .section import Section
 
 _KEYS: Final = ("version", "defaults", "maps", "metrics", "promote", "store", "scrub")
+_PACK_LABELS: Final = "LOGWEIR_PACK_LABELS"
+"""Where whoever set the labels of the packs can mend them."""
+
 _MAX_FILE_BYTES: Final = 5_000_000
 
 
@@ -122,8 +125,9 @@ class _Building:
     def _place(self, what: str, name: str, node: Node, *, replace: bool) -> None:
         earlier = self._places.get((what, name))
         if earlier is not None and not replace:
-            where = f"{earlier.file}:{earlier.line}"
-            self._problems.add(node, f"the {what} '{name}' stands at {where} already; say 'replace: true'")
+            self._problems.add(
+                node, f"the {what} '{name}' stands at {earlier.place} already; say 'replace: true'"
+            )
         if earlier is None and replace:
             known = [other for kind, other in self._places if kind == what]
             self._problems.add(node, f"there is no {what} '{name}' to replace", word=name, known=known)
@@ -131,7 +135,7 @@ class _Building:
 
 
 def _pack_labels(names: Sequence[str], problems: Problems) -> tuple[LabelRule, ...]:
-    nodes = {name: Node("labels of the packs", 1, name, name) for name in names}
+    nodes = {name: Node(_PACK_LABELS, 0, name, name) for name in names}
     return read_labels(nodes, {}, problems)
 
 
@@ -145,7 +149,7 @@ def _files(source: str, problems: Problems) -> Iterator[RuleSource]:
         if name in packs:
             yield _pack(name, packs[name])
         else:
-            problems.add(Node(source, 1, None), f"there is no pack '{name}'", word=name, known=packs)
+            problems.add(Node(source, 0, None), f"there is no pack '{name}'", word=name, known=packs)
     else:
         for file, text in _own_files(Path(source), problems):
             yield RuleSource(name=file, text=text, is_pack=False)
@@ -167,9 +171,9 @@ def _own_files(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         files = sorted(file for file in path.glob("*.yaml") if not file.name.endswith("_test.yaml"))
         if not files:
-            problems.add(Node(str(path), 1, None), "is a folder without rule files (*.yaml)")
+            problems.add(Node(str(path), 0, None), "is a folder without rule files (*.yaml)")
     for file in files:
-        here = Node(str(file), 1, None)
+        here = Node(str(file), 0, None)
         try:
             if file.stat().st_size > _MAX_FILE_BYTES:
                 problems.add(here, f"is larger than {_MAX_FILE_BYTES} bytes")

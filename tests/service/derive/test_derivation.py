@@ -261,7 +261,7 @@ def test_a_prefix_stands_before_every_name_and_must_be_one(tmp_path: Path) -> No
     result = Derivation(rules, metric_prefix="shadow_")
     result.apply(decoded(rules, [{"kind": "a"}]), RECEIVED)
     assert samples(result) == {"shadow_things_total{service=shop,kind=a}": 1}
-    with pytest.raises(ConfigurationError, match="1-"):
+    with pytest.raises(ConfigurationError, match="LOGWEIR_METRIC_PREFIX: '1-'"):
         Derivation(rules, metric_prefix="1-")
 
 

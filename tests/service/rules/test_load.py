@@ -220,10 +220,10 @@ def test_sources_that_are_not_there_are_told(tmp_path: Path) -> None:
     with pytest.raises(RulesError) as caught:
         load(["packs/htpp", tmp_path / "no.yaml", latin, tmp_path / "empty"])
     assert caught.value.problems == (
-        "packs/htpp:1: there is no pack 'htpp' (did you mean 'http'?)",
-        f"{tmp_path}/no.yaml:1: cannot be read: No such file or directory",
-        f"{latin}:1: is not UTF-8",
-        f"{tmp_path}/empty:1: is a folder without rule files (*.yaml)",
+        "packs/htpp: there is no pack 'htpp' (did you mean 'http'?)",
+        f"{tmp_path}/no.yaml: cannot be read: No such file or directory",
+        f"{latin}: is not UTF-8",
+        f"{tmp_path}/empty: is a folder without rule files (*.yaml)",
     )
 
 

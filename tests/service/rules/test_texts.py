@@ -70,6 +70,6 @@ def test_texts_that_are_no_rules_any_more_are_refused_with_their_places() -> Non
     with pytest.raises(RulesError) as caught:
         load_texts(texts, pack_labels=["user_email"])
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
-        "labels of the packs:1",
+        "LOGWEIR_PACK_LABELS",
         "gone.yaml:2",
     ]
