@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,7 +15,7 @@ def listed(folder: Path, pattern: str) -> list[Path]:
         OSError: the folder cannot be read; it names it.
     """
     try:
-        names = os.listdir(folder)
+        found = [*folder.iterdir()]
     except FileNotFoundError:
         return []
-    return [folder / name for name in names if fnmatchcase(name, pattern)]
+    return [path for path in found if fnmatchcase(path.name, pattern)]

@@ -1,4 +1,4 @@
-"""The command ``logweir``: exits 0; 1 found nothing, a check failed; 64 usage; 77 permission; or as in `errors`."""
+"""The command ``logweir``: exits 0; 1 nothing found; 64 usage; 77 permission; or as in `errors`."""
 
 from __future__ import annotations
 

@@ -8,10 +8,18 @@ import sys
 from logweir_service.errors import LookUpFailed
 from logweir_service.journal import DataFolder
 from logweir_service.settings import read_settings
-from logweir_service.status import Status, decode_status, encode_status, render_status, status_of_folder
+from logweir_service.status import (
+    Status,
+    decode_status,
+    encode_status,
+    has_trouble,
+    render_status,
+    status_of_folder,
+)
 
 from .ask import ask
 from .commands import Commands, add_data_option
+from .outcome import FAILED
 
 
 def add_to(commands: Commands) -> None:
@@ -33,7 +41,7 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(encode_status(status))
     else:
         print(*render_status(status), sep="\n")
-    return 0
+    return FAILED if has_trouble(status) else 0
 
 
 def _asked(url: str, token: str) -> Status:

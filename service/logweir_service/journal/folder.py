@@ -12,7 +12,6 @@ import msgspec
 
 from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
-
 from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, VERSION, decode_header

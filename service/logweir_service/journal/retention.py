@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from logweir_service.disk import Disk
-
 from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, decode_commit

@@ -37,6 +37,10 @@ class Resumed:
     """Where that checkpoint stood: what is before it was not read."""
     losses: Counter[str]
     """What was lost before, beside what the service's own counters go on with."""
+    losses_before: dict[str, float]
+    """All of it as the checkpoint has it."""
+    losses_seen: dict[str, float]
+    """When each of these was last seen to grow, in seconds since the epoch."""
     unusable: tuple[str, ...]
     """One line for each checkpoint that could not be used."""
     reset: str = ""
@@ -91,6 +95,8 @@ class Start:
             checkpoint_lsn=state.position.last_lsn if state else None,
             covered=state.position if state else None,
             losses=losses,
+            losses_before=state.losses if state else {},
+            losses_seen=state.losses_seen if state else {},
             unusable=tuple(self.unusable),
             reset=reset,
             rules_changed=before.rules.metrics != rules.metrics,

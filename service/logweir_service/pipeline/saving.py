@@ -26,6 +26,9 @@ class Saving:
     telemetry: Telemetry
     _losses_before: Counter[str] = field(default_factory=Counter)
     _saved_losses: dict[str, float] = field(default_factory=dict)
+    _last_losses: dict[str, float] = field(default_factory=dict)
+    losses_seen: dict[str, float] = field(default_factory=dict)
+    """When each loss was last seen to grow, in seconds since the epoch; `losses` looks."""
 
     def begin(self, resumed: Resumed) -> None:
         """Save where a start has found the service to stand.
@@ -34,6 +37,7 @@ class Saving:
             OSError: it cannot be saved, and nothing may be counted without.
         """
         self._losses_before = resumed.losses
+        self._last_losses, self.losses_seen = resumed.losses_before, {**resumed.losses_seen}
         # nothing may be counted under rules that no checkpoint names, nor behind a gap that none passed
         must = bool(resumed.reset or resumed.rules_changed or resumed.checkpoint_lsn is None)
         try:
@@ -70,8 +74,12 @@ class Saving:
     def losses(self) -> dict[str, float]:
         """What was lost since the journal began, by metric and labels, as far as checkpoints tell."""
         found = self._losses_before + Counter(self.telemetry.losses())
-        return {name: float(count) for name, count in found.items()}
+        now = self.keeper.clock()
+        grown = (name for name, count in found.items() if count > self._last_losses.get(name, 0))
+        self.losses_seen.update(dict.fromkeys(grown, now))
+        self._last_losses = {name: float(count) for name, count in found.items()}
+        return self._last_losses
 
     def _encode(self, numbers: Numbers) -> bytes:
         self._saved_losses = self.losses()
-        return encode(self.journal, numbers, self._saved_losses)
+        return encode(self.journal, numbers, self._saved_losses, self.losses_seen)

@@ -23,13 +23,17 @@ class State(msgspec.Struct, frozen=True):
     numbers: DerivationState
     losses: dict[str, float]
     """What was lost, by metric and labels, since the journal began; for `logweir status` alone."""
+    losses_seen: dict[str, float] = {}
+    """When each of these was last seen to grow, in seconds since the epoch."""
 
 
 _decoder = msgspec.json.Decoder(State)
 _encoder = msgspec.json.Encoder()
 
 
-def encode(journal: Journal, numbers: Numbers, losses: dict[str, float]) -> bytes:
+def encode(
+    journal: Journal, numbers: Numbers, losses: dict[str, float], losses_seen: dict[str, float]
+) -> bytes:
     """The state as it is now, on one line; callers see to it that no group is half taken."""
     state = State(
         position=journal.position,
@@ -38,6 +42,7 @@ def encode(journal: Journal, numbers: Numbers, losses: dict[str, float]) -> byte
         senders=journal.known.dump(),
         numbers=numbers.derivation.dump(),
         losses=losses,
+        losses_seen=losses_seen,
     )
     return _encoder.encode(state) + b"\n"
 

@@ -5,12 +5,13 @@
 
 from .folder import status_of_folder
 from .model import Status, decode_status, encode_status
-from .render import render_status
+from .render import has_trouble, render_status
 
 __all__ = [
     "Status",
     "decode_status",
     "encode_status",
+    "has_trouble",
     "render_status",
     "status_of_folder",
 ]

@@ -40,6 +40,7 @@ class _State(msgspec.Struct):
     position: Position
     senders: _Senders
     losses: dict[str, float] = {}
+    losses_seen: dict[str, float] = {}
 
 
 _state = msgspec.json.Decoder(_State)
@@ -100,7 +101,13 @@ def status_of_folder(
         else None,
         letters=LettersStatus(kept=letters.kept, retried=letters.retried, bytes=letters.bytes),
         losses=with_zeros(found[1].losses) if found else {},
+        losses_age_seconds=ages(found[1].losses_seen, now=clock()) if found else {},
     )
+
+
+def ages(seen: Mapping[str, float], *, now: float) -> dict[str, float]:
+    """How long ago moments were, in seconds."""
+    return {name: max(now - moment, 0.0) for name, moment in seen.items()}
 
 
 def with_zeros(losses: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Literal
 from logweir_service.pipeline import Pipeline
 from logweir_service.promote import Worker
 
-from .folder import status_of_folder, with_zeros
+from .folder import ages, status_of_folder, with_zeros
 from .model import PromotionStatus, State, Status, StreamsStatus
 
 
@@ -43,6 +43,7 @@ async def status_of_service(
     marks = pipeline.journal.known.marks
     told.streams = StreamsStatus(open=len(marks.open), closed=len(marks.closed))
     told.losses = with_zeros(pipeline.saving.losses())
+    told.losses_age_seconds = ages(pipeline.saving.losses_seen, now=pipeline.keeper.clock())
     report = promotion.report()
     told.promotion = PromotionStatus(
         lsn=report.position.lsn,

@@ -96,6 +96,8 @@ class Status(msgspec.Struct, kw_only=True):
     losses: dict[str, float] = {}
     """Every counter of losses, by name and labels, since the journal began; from a folder as of its
     checkpoint."""
+    losses_age_seconds: dict[str, float] = {}
+    """How long ago each was last seen to grow, where that is known."""
 
 
 _decoder = msgspec.json.Decoder(Status)

@@ -15,6 +15,9 @@ STALE_CHECKPOINT_SECONDS: Final = 60.0
 STALE_PROMOTION_SECONDS: Final = 900.0
 """An error that waits longer than this for Sentry is late."""
 
+RECENT_LOSS_SECONDS: Final = 86_400.0
+"""What was lost longer ago is told, but nobody has to look again."""
+
 _NAME_WIDTH: Final = 10
 
 
@@ -24,6 +27,11 @@ class Line(NamedTuple):
     name: str
     text: str
     is_trouble: bool = False
+
+
+def has_trouble(status: Status) -> bool:
+    """Whether anything is marked."""
+    return any(line.is_trouble for line in _lines(status))
 
 
 def render_status(status: Status) -> Iterator[str]:
@@ -139,7 +147,9 @@ def _disk(status: Status) -> Line:
 def _losses(status: Status) -> Iterator[Line]:
     lost = {name: value for name, value in status.losses.items() if value}
     for name, value in lost.items():
-        yield Line("lost", f"{value:,.0f} {name}", True)
+        ago = status.losses_age_seconds.get(name)
+        last = "" if ago is None else f", last seen {age(ago)} ago"
+        yield Line("lost", f"{value:,.0f} {name}{last}", ago is not None and ago < RECENT_LOSS_SECONDS)
     if zero := len(status.losses) - len(lost):
         yield Line(
             "lost", f"nothing else ({zero} counters at 0)" if lost else f"nothing ({zero} counters at 0)"

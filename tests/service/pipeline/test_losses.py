@@ -75,3 +75,23 @@ def test_what_nothing_but_a_clean_stop_can_tell_is_told_by_it(settings):
     [(name, _)] = living(settings, refuse).items()
     assert living(settings, refuse) == {name: 2.0}
     assert living(settings, look) == ({}, {name: 2.0})
+
+
+@pytest.mark.parametrize("end", [living, killed], ids=["stopped", "killed"])
+def test_a_restart_does_not_make_an_old_loss_a_new_one(settings, end):
+    async def lose_and_tell(pipeline):
+        await lose(pipeline)
+        checkpoint(pipeline)
+        return {**pipeline.saving.losses_seen}
+
+    async def tell(pipeline):
+        pipeline.saving.losses()
+        return {**pipeline.saving.losses_seen}
+
+    seen = end(settings, lose_and_tell)
+    assert seen.keys() == LOST.keys()
+    assert end(settings, tell) == end(settings, tell) == seen
+    living(settings, lose_more)
+    later = living(settings, tell)
+    assert later[NEVER_SENT] > seen[NEVER_SENT]
+    assert later[DROPPED] == seen[DROPPED]

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from logweir_service.status import Status, decode_status, encode_status, render_status
+from logweir_service.status import Status, decode_status, encode_status, has_trouble, render_status
 from logweir_service.status.model import (
     CheckpointStatus,
     DiskStatus,
@@ -106,7 +106,6 @@ def changed(path, value):
             999_999_999,
             "! disk        1000.0 MB free of 100.0 GB, ballast held; 1.0 GB have",
         ),
-        ("losses", {"b": 0.0, "a": 3.0}, "! lost        3 a"),
     ],
 )
 def test_what_is_wrong_comes_first_and_is_marked(path, value, told):
@@ -126,6 +125,7 @@ def test_what_is_wrong_comes_first_and_is_marked(path, value, told):
         ("streams", None),
         ("letters.kept", 7),
         ("losses", {}),
+        ("losses", {"b": 0.0, "a": 3.0}),
     ],
 )
 def test_what_is_no_trouble_is_not_marked(path, value):
@@ -180,6 +180,21 @@ def test_waiting_errors_and_letters_are_told():
     assert "  dead        1 letter, 500 bytes, 1 accepted since; see them with `logweir dead ls`" in lines(
         status
     )
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"),
+    [
+        (300.0, "! lost        3 a, last seen 5 min ago"),
+        (86_399.0, "! lost        3 a, last seen 24 h ago"),
+        (86_401.0, "  lost        3 a, last seen 24 h ago"),
+    ],
+)
+def test_a_loss_is_marked_for_a_day(ago, told):
+    status = changed("losses", {"b": 0.0, "a": 3.0})
+    status.losses_age_seconds = {"a": ago}
+    assert told in lines(status)
+    assert has_trouble(status) == told.startswith("!")
 
 
 def test_damage_that_a_start_will_not_get_over_is_told_with_what_it_does():
