@@ -119,7 +119,7 @@ def _tell(service: Service, resumed: Resumed) -> None:
     )
     if found.torn_tail_bytes:
         _log.warning("cut %d bytes of a torn batch that was never acknowledged", found.torn_tail_bytes)
-    for line in (*found.damaged, *found.missing):
+    for line in found.missing:
         _log.error("%s", line)
     for line in resumed.unusable:
         _log.error("%s; more of the journal was read instead", line)

@@ -23,6 +23,11 @@ def _watch_journal(pipeline: Pipeline) -> None:
     telemetry.watch(
         "logweir_streams", "Streams whose marks are remembered.", lambda: len(journal.known.marks)
     )
+    telemetry.watch(
+        "logweir_journal_damaged_files",
+        "Damaged segments that are kept aside.",
+        lambda: sum(1 for _ in journal.folder.journal.glob("*.corrupt")),
+    )
     dead = pipeline.dead
     telemetry.watch_counts(
         "logweir_dead_letters", "Refused events that were kept.", (), lambda: {(): dead.kept}

@@ -5,7 +5,7 @@ from .event_ids import EventId
 from .filesystem import refuse_network
 from .folder import DataFolder
 from .format import Commit, StreamPosition, crc32
-from .journal import Group, Journal, Recovery
+from .journal import RESTORED_GAP, Group, Journal, Recovery
 from .known import KnownState
 from .losses import Losses
 from .reader import JournalReader
@@ -17,6 +17,7 @@ from .tail import Position
 from .verify import verify
 
 __all__ = [
+    "RESTORED_GAP",
     "Checkpoint",
     "Checkpoints",
     "Commit",

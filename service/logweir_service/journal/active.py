@@ -6,6 +6,7 @@ import os
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -90,7 +91,7 @@ class ActiveSegment:
         try:
             self._disk.fdatasync(self._file)
         except OSError as error:
-            self.seal()
+            self._disown()
             raise StorageBroken(
                 f"{self._path}: fdatasync failed ({error.strerror}); "
                 "what reached the disk is unknown, so the service stops: check the disk, then start it again"
@@ -113,15 +114,10 @@ class ActiveSegment:
             raise gone(self._path)
 
     def seal(self) -> None:
-        """Cut the file to what is durable, and let nothing be added to it any more.
-
-        That gives back the blocks that it did not need. After a failed sync the kernel may show bytes that
-        the disk does not have, and takes them for written: none may be counted, and no later sync of this
-        file be believed.
-        """
-        with suppress(OSError):  # the next start reads what is there
-            self._disk.truncate(self._file, self.size)
-            self._disk.protect(self._file)
+        """Close the file, and give back the blocks that it did not need."""
+        if self._allocated > self.size:
+            with suppress(OSError):  # it costs some space and nothing else
+                self._disk.truncate(self._file, self.size)
         self.close()
 
     def close(self) -> None:
@@ -150,3 +146,13 @@ class ActiveSegment:
                 f"{self._path}: a failed write ({cause.strerror}) could not be undone "
                 f"({error.strerror}): check the disk, then start the service again"
             ) from error
+
+    def _disown(self) -> None:
+        """Let nobody go on with the file, as far as that can still be done.
+
+        After a failed sync the kernel may show bytes that the disk does not have, and takes them for written:
+        none may be counted, and no later sync of this file be believed.
+        """
+        for step in (self._disk.protect, partial(self._disk.truncate, size=self.size)):
+            with suppress(OSError):  # the next start reads what is there
+                step(self._file)

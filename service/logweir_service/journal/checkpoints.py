@@ -11,6 +11,7 @@ written under another name, synced and renamed; two are kept, since a disk may l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from .format import MAX_LINE_BYTES, crc32, intact
 FORMAT: Final = 1
 KEPT: Final = 2
 _SUFFIX: Final = ".checkpoint"
+_NAME: Final = re.compile(r"0\d{19}", re.ASCII)
+"""A commit's number in 20 digits; none that was ever given has as many."""
 
 
 class _Fields(msgspec.Struct):
@@ -83,7 +86,7 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """The files, oldest first."""
-        return sorted(path for path in listed(self._folder, f"*{_SUFFIX}") if path.stem.isdigit())
+        return sorted(path for path in listed(self._folder, f"*{_SUFFIX}") if _NAME.fullmatch(path.stem))
 
     def save(self, checkpoint: Checkpoint, *, alone: bool = False) -> int:
         """Write it, remove those beyond the `KEPT` newest, and return its size in bytes.

@@ -23,6 +23,10 @@ from .tail import Position, Tail
 
 MAX_SEGMENT_BYTES = 64 << 20
 
+RESTORED_GAP = 1_000_000
+"""Numbers of commits passed over where the end of a journal is gone: they may have been given to events of
+which Sentry knows the ids."""
+
 Apply = Callable[[Located, int], Iterable[EventId] | None]
 """Takes a batch that is read again, and the first commit of its segment; gives the ids of its events."""
 
@@ -39,7 +43,7 @@ class Recovery:
     missing: tuple[str, ...]
     """One line for each gap: durable batches that are not there any more."""
     lost_end: bool = False
-    """The journal ends before what is known of it: numbers behind that may have been given already."""
+    """The journal ended before what is known of it, and so its next number is far behind that."""
 
 
 @dataclass(slots=True)
@@ -116,7 +120,7 @@ class Journal:
             batches += 1
             events += located.commit.count
         self.known.expire()
-        self.last_lsn = tail.last_lsn
+        self.last_lsn = tail.last_lsn + (RESTORED_GAP if tail.lost_end else 0)
         self._open = self._continue(tail.active)
         if self._active.first_lsn == reading.first_lsn:
             self._active.places, self._active.places_lsn = places, self.last_lsn + 1 - len(places)
@@ -279,7 +283,7 @@ class Journal:
         return group.marks.get(stream) or self.known.marks.get(stream)
 
     def _continue(self, last: Segment | None) -> ActiveSegment:
-        if last is None or last.sealed or last.path.stat().st_size == 0:
+        if last is None or last.path.stat().st_size == 0:
             return self._create(self.last_lsn + 1)
         return ActiveSegment.open(self.folder.disk, last)
 

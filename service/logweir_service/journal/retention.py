@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -119,7 +120,12 @@ class SealedSegments:
 
     def damaged_before(self, when: float) -> list[Path]:
         """What was kept of damaged segments, and was written before this time in seconds since the epoch."""
-        return [path for path in listed(self._folder, "*.corrupt") if path.stat().st_mtime < when]
+        found = []
+        for path in listed(self._folder, "*.corrupt"):
+            with suppress(FileNotFoundError):  # an operator may have removed it at this moment
+                if path.stat().st_mtime < when:
+                    found.append(path)
+        return found
 
     def _begin_of(self, segment: Segment) -> float | None:
         """When the first commit of a segment was received; None where it has none."""

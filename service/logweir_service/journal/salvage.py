@@ -22,7 +22,7 @@ def set_aside(disk: Disk, segment: Segment, journal: UUID) -> str:
     is damaged again later is kept beside the first.
     """
     aside = _keep(segment)
-    batches = _copy_whole(disk, segment, journal)
+    batches = copy_whole(disk, segment, journal)
     return f"{segment.path} was damaged: {batches} batches of it are whole, the file is kept as {aside.name}"
 
 
@@ -36,7 +36,12 @@ def _keep(segment: Segment) -> Path:
     return aside
 
 
-def _copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
+def copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
+    """Put a fresh copy of what is whole of a segment in its place, and return how many batches that is.
+
+    Raises:
+        OSError: the segment is as it was.
+    """
     fresh = segment.path.with_suffix(".tmp")
     file = disk.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:

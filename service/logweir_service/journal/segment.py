@@ -29,8 +29,8 @@ class Segment:
         return f"{first_lsn:020}.ndjson"
 
     @property
-    def sealed(self) -> bool:
-        """Whether nothing may be added to it any more: it is write-protected."""
+    def disowned(self) -> bool:
+        """Whether its sync has failed: it is write-protected, since nobody knows what the disk holds of it."""
         return not self.path.stat().st_mode & 0o222
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -12,8 +13,10 @@ from logweir_service.errors import UnknownFormat
 
 from .folder import DataFolder
 from .format import MAX_LINE_BYTES, decode_commit
-from .salvage import set_aside
+from .salvage import copy_whole, set_aside
 from .segment import Located, Segment, SegmentReader, segments
+
+_log = logging.getLogger("logweir_service.journal")
 
 
 class Position(NamedTuple):
@@ -35,7 +38,8 @@ class Tail:
     as a gap in the numbers of the commits.
 
     Afterwards `last_lsn` is the newest commit there ever was as far as can be known, and `active` the segment
-    to go on with, or None where a new one is needed.
+    to go on with, or None where a new one is needed. One that was disowned, because its sync has failed,
+    is copied for that.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Tail:
         self.lost_end = self._ends_early(known[-1] if known else None)
         if known and not self.lost_end:
             self.active = known[-1]
+            if self.active.disowned:
+                copy_whole(self._folder.disk, self.active, self._journal)
 
     def _expect(self, lsn: int, segment: Segment) -> None:
         """Note it where the next commit is not the one that follows."""
@@ -89,6 +95,7 @@ class Tail:
                 self._cut(segment, reader.end)
                 return
             self.damaged.append(set_aside(self._folder.disk, segment, self._journal))
+            _log.error("%s", self.damaged[-1])  # now: a kill before the start's end would leave it untold
             offset, after_lsn = 0, segment.first_lsn - 1  # nothing stands where it stood
 
     def _check_owner(self, reader: SegmentReader) -> None:
@@ -99,7 +106,10 @@ class Tail:
             )
 
     def _cut(self, segment: Segment, end: int) -> None:
-        """Remove a torn batch from the journal's end."""
+        """Remove a torn batch from the journal's end; a disowned segment's is left out when it is copied."""
+        if segment.disowned:
+            self.torn_tail_bytes = segment.path.stat().st_size - end
+            return
         file = self._folder.disk.open(segment.path, os.O_WRONLY)
         try:
             self.torn_tail_bytes = os.fstat(file).st_size - end

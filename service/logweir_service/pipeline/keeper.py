@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -123,7 +124,8 @@ class Keeper:
                 text = f"removed {unread} events that promotion had not read: the disk is full"
                 self._tell("unread removed", text)
         for path in self.sealed.damaged_before(self.clock() - self.policy.max_age_seconds):
-            self.disk.unlink(path)
+            with suppress(FileNotFoundError):
+                self.disk.unlink(path)
             _log.warning("removed %s: it was kept because it is damaged, and is too old now", path)
         self.held_bytes = decision.held_bytes
         if decision.held_bytes:

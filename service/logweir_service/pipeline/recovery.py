@@ -6,21 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final, cast
+from typing import cast
 
 from logweir_service.decode import Decoder
 from logweir_service.derive import Derivation
 from logweir_service.errors import RecoveryStopped, RulesError
-from logweir_service.journal import Checkpoints, EventId, Journal, Located, Position, Recovery
+from logweir_service.journal import RESTORED_GAP, Checkpoints, EventId, Journal, Located, Position, Recovery
 from logweir_service.rules import RuleSet, load_texts
 
 from .losses import lasting
 from .numbers import Counting, Numbers
 from .state import State, decode
-
-RESTORED_GAP: Final = 1_000_000
-"""Numbers of commits passed over where a backup was restored: the lost journal may have given them to other
-events, of which Sentry knows the ids."""
 
 _correlation_ids = attrgetter("correlation_id")
 
@@ -87,7 +83,8 @@ class Start:
             reset = recovery.missing[0]
         if reset:
             losses.update(lasting(self.journal.known.forget_losses()))
-            self.journal.leave_gap(RESTORED_GAP if reset_counters or recovery.lost_end else 1)
+            if not recovery.lost_end:  # which has left its own already
+                self.journal.leave_gap(RESTORED_GAP if reset_counters else 1)
         self.note(self.journal.position.segment_first_lsn, self.journal.position.offset, frozenset())
         return Resumed(
             numbers=self.counting(rules) if reset else self._switch(before, rules),

@@ -8,7 +8,7 @@ from logweir_service.disk import Disk
 from logweir_service.errors import Refusal, StorageBroken
 from logweir_service.journal.active import ALLOCATE_BYTES
 
-from .written import commit, numbered, opened, segment_paths
+from .written import commit, numbered, opened, segment_paths, write_journal
 
 
 def allocated(path):
@@ -113,43 +113,59 @@ def test_other_reasons_for_not_reserving_are_told():
 
 @pytest.mark.fault(7)
 @pytest.mark.parametrize("durable", [0, 2])
-def test_file_whose_sync_failed_is_never_written_or_synced_again(folder, monkeypatch, durable):
+@pytest.mark.parametrize("broken", [("fdatasync",), ("fdatasync", "truncate")], ids=["sync", "sync and cut"])
+def test_file_whose_sync_failed_is_never_written_or_synced_again(folder, monkeypatch, durable, broken):
     """The kernel takes for written what it could not write: the next sync would say that it is."""
-    gone_on_with = []
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    def note(self, path, flags, real=Disk.open):
-        if path.exists():
-            gone_on_with.append(path)
-        return real(self, path, flags)
 
     with opened(folder) as (journal, _, _):
         for line in numbered(durable):
             commit(journal, [line])
-        monkeypatch.setattr(Disk, "fdatasync", fail)
+        for call in broken:
+            monkeypatch.setattr(Disk, call, fail)
         with pytest.raises(StorageBroken):
             commit(journal, [b'{"n":9}'])
         monkeypatch.undo()
-    monkeypatch.setattr(Disk, "open", note)
-    with opened(folder) as (journal, report, lines):
-        assert (lines, report.torn_tail_bytes, report.damaged) == (numbered(durable), 0, ())
-        commit(journal, [b'{"n":9}'])
-        assert journal.last_lsn == durable + 1
-        assert gone_on_with == []
+    (path,) = segment_paths(folder)
+    known = [*numbered(durable), *([b'{"n":9}'] if "truncate" in broken else [])]  # as the kernel shows it
+    with path.open("rb") as kept:  # its number is not given to another file
+        touched = watch_writes(monkeypatch)
+        with opened(folder) as (journal, report, lines):
+            assert (lines, report.torn_tail_bytes, report.damaged) == (known, 0, ())
+            commit(journal, [b'{"n":10}'])
+            assert journal.last_lsn == len(known) + 1
+        assert os.fstat(kept.fileno()).st_ino not in touched
     with opened(folder) as (_, report, lines):
-        assert (lines, report.missing, report.damaged) == ([*numbered(durable), b'{"n":9}'], (), ())
+        assert (lines, report.missing, report.damaged) == ([*known, b'{"n":10}'], (), ())
 
 
-def test_segment_that_is_full_is_write_protected(folder):
-    with opened(folder, max_segment_bytes=300) as (journal, _, _):
-        for line in numbered(5):
-            commit(journal, [line])
-    modes = [path.stat().st_mode & 0o777 for path in segment_paths(folder)]
-    assert len(modes) > 1
-    assert {*modes[:-1]} == {0o444}
-    assert modes[-1] & 0o200
+def watch_writes(monkeypatch) -> set[int]:
+    """The numbers of the files that are opened through the disk from now on."""
+    touched = set()
+
+    def note(self, path, flags, real=Disk.open):
+        file = real(self, path, flags)
+        touched.add(os.fstat(file).st_ino)
+        return file
+
+    monkeypatch.setattr(Disk, "open", note)
+    return touched
+
+
+@pytest.mark.fault(7)
+def test_torn_tail_of_a_file_whose_sync_failed_is_left_out_of_its_copy(folder):
+    positions = write_journal(folder, 3)
+    (path,) = segment_paths(folder)
+    path.write_bytes(path.read_bytes()[:-5])
+    path.chmod(0o444)
+    with opened(folder) as (journal, report, lines):
+        assert (lines, report.damaged, journal.last_lsn) == (numbered(2), (), 2)
+        assert report.torn_tail_bytes == positions[3].offset - positions[2].offset - 5
+        commit(journal, [b'{"n":3}'])
+    with opened(folder) as (_, report, lines):
+        assert (lines, report.torn_tail_bytes) == (numbered(3), 0)
 
 
 @pytest.mark.fault(7)

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from logweir_service.disk import Disk
-from logweir_service.journal import Position
+from logweir_service.journal import RESTORED_GAP, Position
 
 from .written import commit, damage, flip, numbered, opened, segment_paths, write_journal
 
@@ -131,7 +131,7 @@ def test_journal_that_ends_before_the_position_says_so_and_gives_no_number_twice
             assert "ends before commit 4, which a checkpoint knows" in report.missing[-1]
             assert report.torn_tail_bytes == 0  # what a checkpoint covers was durable, so it is kept
             commit(journal, [b'{"n":5}'])
-            assert journal.last_lsn == 5
+            assert journal.last_lsn == 4 + RESTORED_GAP + 1
         for each in segment_paths(folder)[1:]:
             each.unlink()
 
@@ -143,7 +143,7 @@ def test_journal_whose_segments_are_gone_behind_a_checkpoint_says_so(folder):
     with opened(folder, position=positions[4]) as (journal, report, _):
         assert report.lost_end
         commit(journal, [b'{"n":5}'])
-    assert [path.name for path in segment_paths(folder)] == ["00000000000000000005.ndjson"]
+    assert [path.name for path in segment_paths(folder)] == [f"{4 + RESTORED_GAP + 1:020}.ndjson"]
 
 
 def test_gap_before_the_position_is_no_news_and_one_behind_it_is(folder):

@@ -1,6 +1,8 @@
 """What a start makes of checkpoints and segments that are not whole."""
 
 import asyncio
+import errno
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -10,6 +12,7 @@ from logweir_service.journal import Journal, crc32
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings
 from logweir_service.status import status_of_folder
+from tests.faults.failing_disk import FailingDisk, Fault
 
 from .living import checkpoint, created, exposed, killed, living, request, sealed_paths, settled, spoil
 
@@ -46,6 +49,11 @@ def sending(count, *, checkpoints_at=()):
 async def look(pipeline):
     found = pipeline.resumed
     return [*exposed(pipeline).values()], found, value(pipeline, "logweir_counters_reset")
+
+
+def only_segment(settings):
+    (path,) = (settings.data / "journal").glob("*.ndjson")
+    return path
 
 
 def checkpoint_paths(settings):
@@ -126,6 +134,37 @@ def test_damaged_checkpoint_still_tells_where_the_journal_should_end(
     assert beginnings[0] > began[0]
     numbers, _, reset = living(settings, look)
     assert (numbers, reset) == ([1.0], 0.0)
+
+
+@pytest.mark.fault(2, 5)
+@pytest.mark.parametrize("damaged", [False, True], ids=["checkpoint whole", "checkpoint damaged"])
+def test_start_that_fails_at_any_call_leaves_the_lost_end_to_the_next(tmp_path, damaged):
+    """Else the next would go on from lower numbers, and give numbers of commits again."""
+    began, failing, failed = 0.0, 0, 0
+
+    async def use(pipeline):
+        before = [*exposed(pipeline).values()]
+        await pipeline.submit(Delivery(request()))
+        return before, created(pipeline), pipeline.journal.last_lsn
+
+    while failed == failing:
+        failing += 1
+        settings = Settings(LOGWEIR_DATA=tmp_path / str(failing), LOGWEIR_CHECKPOINT_SECONDS=3600)
+        _, [began] = killed(settings, sending(9, checkpoints_at=(3, 8)))
+        segment = only_segment(settings)
+        content = segment.read_bytes()
+        segment.write_bytes(content[: content.index(b'{"_commit":{"lsn":5,')])
+        if damaged:
+            checkpoint_paths(settings)[1].write_bytes(b"")
+        disk = FailingDisk(Fault(error=errno.EIO, of=()), failing=failing)
+        with suppress(StorageBroken, UnknownFormat, OSError):
+            living(settings, look, disk=disk)
+        failed += bool(disk.failed)
+        numbers, [beginning], last_lsn = living(settings, use)
+        assert numbers == [], failing
+        assert beginning > began
+        assert last_lsn > 8 + 1_000_000
+    assert failing > 10
 
 
 @pytest.mark.fault(5)

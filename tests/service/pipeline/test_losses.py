@@ -1,7 +1,10 @@
 """Counters of losses go on where they stood: no kill makes a loss unseen, none lets it be seen twice."""
 
+import json
+
 import pytest
 
+from logweir_service.journal import Checkpoint, Checkpoints, DataFolder
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings
 
@@ -58,6 +61,21 @@ def test_sums_since_the_journal_began_outlive_a_reset(settings):
     assert living(settings, look, reset=True) == ({}, LOST)
     assert living(settings, lose_more) == ({NEVER_SENT: 2.0}, LOST | {NEVER_SENT: 10.0})
     assert living(settings, look) == ({NEVER_SENT: 2.0}, LOST | {NEVER_SENT: 10.0})
+
+
+def test_checkpoint_of_a_version_that_kept_no_losses_is_gone_on_from(settings):
+    killed(settings, lose_behind_a_checkpoint)
+    (path,) = (settings.data / "checkpoints").glob("*.checkpoint")
+    first, body = path.read_bytes().splitlines(keepends=True)
+    state = json.loads(body)
+    for key in ("losses", "now", "received"):
+        del state["senders"][key]
+    state["losses"] = {DROPPED: 20.0}
+    folder = DataFolder(settings.data)
+    Checkpoints(folder.checkpoints, journal=folder.identify()).save(
+        Checkpoint(int(path.stem), 1_790_000_000.0, json.dumps(state).encode())
+    )
+    assert living(settings, look)[1] == {NEVER_SENT: 6.0, DROPPED: 20.0, LATE: 1.0}
 
 
 async def lose_more(pipeline):
