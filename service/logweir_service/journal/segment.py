@@ -30,7 +30,7 @@ class Segment:
 
     @property
     def disowned(self) -> bool:
-        """Whether its sync has failed: it is write-protected, since nobody knows what the disk holds of it."""
+        """Whether its sync has failed: it is write-protected, as nobody knows what the disk holds of it."""
         return not self.path.stat().st_mode & 0o222
 
 
