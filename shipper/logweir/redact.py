@@ -55,8 +55,9 @@ _CREDENTIALS: Final = (
 )
 """A scheme and a word, or parameters, as of ``Digest``."""
 
-_COOKIES: Final = r"""(?:\{[^{}]*|[^\s,;"']+(?:;[ \t]*[^\s,;"']+)*)"""
-"""Pairs as in a header, or a dict of them as Python prints it."""
+_COOKIE: Final = r"""[^\s,;"'=]+(?:=(?:"[^"\r\n]*"?|[^\s,;"']*))?"""
+_COOKIES: Final = rf"""(?:\{{[^{{}}]*|[\w.]*\[[^\]]*|{_COOKIE}(?:;[ \t]*{_COOKIE})*)"""
+"""Pairs as in a header, or a dict or jar of them as Python prints it."""
 
 
 def _value_of(key: str, bare: str = _WORD) -> re.Pattern[str]:

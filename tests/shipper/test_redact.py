@@ -37,6 +37,8 @@ TELEGRAM = "123456789:" + "AAx-_" * 7
         ("{'Authorization': 'Token abc', 'n': 1}", "{'Authorization': [redacted], 'n': 1}"),
         ("Set-Cookie: sid=abc; Path=/; HttpOnly\r\nn: 1", "Set-Cookie: [redacted]\r\nn: 1"),
         ("curl -H 'Cookie: a=b; c=d' http://x", "curl -H 'Cookie: [redacted]' http://x"),
+        ('Cookie: a="q v"; b=secret2', "Cookie: [redacted]"),
+        ("cookies=RequestsCookieJar[<Cookie sid=abc for x/>]", "cookies=[redacted]]"),
         ("for AKIAIOSFODNN7EXAMPLE.", "for [redacted]."),
         ("git: ghp_" + "aB3dE6" * 6, "git: [redacted]"),
         ("git: github_pat_11AB_" + "c0D3" * 16, "git: [redacted]"),
