@@ -4,6 +4,7 @@
 
     LogweirError
     ├── OperatorError              one line and an exit code; the operator can mend it
+    │   ├── AddressInUse           75, EX_TEMPFAIL: it may be free soon
     │   ├── ConfigurationError     78
     │   │   └── RulesError         78, one problem per line, each with its place
     │   ├── UnknownFormat          78
@@ -46,6 +47,12 @@ class RulesError(ConfigurationError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class AddressInUse(OperatorError):
+    """Another process listens there, as a service that was told to stop does while it drains."""
+
+    exit_code = 75
 
 
 class UnknownFormat(OperatorError):

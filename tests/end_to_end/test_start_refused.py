@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +18,9 @@ OBEYING_PERMISSIONS = (
 """Without these capabilities permission bits hold for root too."""
 
 
-def refused(data, *, code, under=()):
+def refused(data, *arguments, code, under=()):
     """The one line that a service says before it ends with `code`."""
-    service = LiveService(data, under=under)
+    service = LiveService(data, *arguments, under=under)
     with pytest.raises(RuntimeError, match="did not start"), service:
         pass
     assert service.process.returncode == code
@@ -49,9 +50,18 @@ def used_folder(folder):
 def test_file_in_place_of_the_data_folder_is_refused_with_its_path(tmp_path):
     (tmp_path / "data").write_text("in the way")
     line = refused(tmp_path / "data", code=78)
-    assert str(tmp_path / "data") in line
+    assert f"{tmp_path / 'data'} is there, and is no folder" in line
     assert "--data" in line
-    assert str(tmp_path / "data" / "below") in refused(tmp_path / "data" / "below", code=78)
+    below = refused(tmp_path / "data" / "below", code=78)
+    assert f"{tmp_path / 'data' / 'below'} lies below what is no folder" in below
+    assert "write access" not in line + below
+
+
+@pytest.mark.fault(12)
+def test_data_folder_where_none_can_be_made_is_refused_without_false_advice():
+    line = refused(Path("/proc/logweir"), code=78)
+    assert "/proc/logweir cannot be made there" in line
+    assert "write access" not in line
 
 
 @pytest.mark.fault(12)
@@ -102,6 +112,14 @@ def test_second_service_is_refused_with_the_pid_and_the_first_goes_on_unharmed(t
         assert (live.data / "LOCK").read_text().strip() == str(live.process.pid)
         assert sender.send()
         must_hold(live, sender)
+
+
+@pytest.mark.fault(13)
+def test_address_in_use_is_refused_with_a_code_that_says_try_again(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        address = live.url.removeprefix("http://")
+        line = refused(tmp_path / "other", "--listen", address, code=75)
+        assert f"cannot listen on {address}: Address already in use; start again once" in line
 
 
 @pytest.mark.fault(14)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import signal
@@ -15,7 +16,7 @@ import uvicorn
 import uvloop
 
 from logweir_service.disk import Disk
-from logweir_service.errors import ConfigurationError
+from logweir_service.errors import AddressInUse, ConfigurationError, OperatorError
 from logweir_service.ingest import GuardedProtocol
 from logweir_service.settings import Settings
 
@@ -70,7 +71,10 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     service.pipeline.on_broken = stop
-    listener.listen(_BACKLOG)
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:  # two that were started at once could both bind
+        raise _unheard(service.settings, error) from None
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     host, port = listener.getsockname()[:2]
     _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
@@ -103,8 +107,14 @@ def _listener(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise ConfigurationError(
-            f"cannot listen on {settings.listen}: {error.strerror}; "
-            "choose another address with --listen or LOGWEIR_LISTEN"
-        ) from None
+        raise _unheard(settings, error) from None
     return listener
+
+
+def _unheard(settings: Settings, error: OSError) -> OperatorError:
+    """Why nobody can be listened to at the address, and what to do."""
+    failed = f"cannot listen on {settings.listen}: {error.strerror}"
+    other = "choose another address with --listen or LOGWEIR_LISTEN"
+    if error.errno == errno.EADDRINUSE:
+        return AddressInUse(f"{failed}; start again once what listens there has ended, or {other}")
+    return ConfigurationError(f"{failed}; {other}")

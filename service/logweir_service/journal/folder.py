@@ -57,8 +57,8 @@ class DataFolder:
             return self._identify()
         except OSError as error:
             raise ConfigurationError(
-                f"data folder {self.path} cannot be used: {error.strerror}; "
-                "give this user write access or name another with --data or LOGWEIR_DATA"
+                f"data folder {self.path} cannot be used: {_what_to_do(error)} "
+                "name another with --data or LOGWEIR_DATA"
             ) from None
 
     def release(self) -> None:
@@ -126,3 +126,19 @@ class DataFolder:
         raise UnknownFormat(
             f"{path} says format {version}, this version reads {VERSION}: run the version that wrote it"
         )
+
+
+def _what_to_do(error: OSError) -> str:
+    """What stands in the way of a folder, and how it is mended; what is named is the very path."""
+    match error.errno:
+        case errno.EEXIST:
+            return f"{error.filename} is there, and is no folder;"
+        case errno.ENOTDIR:
+            return f"{error.filename} lies below what is no folder;"
+        case errno.ENOENT | errno.ELOOP | errno.ENAMETOOLONG:
+            return f"{error.filename} cannot be made there ({error.strerror});"
+        case errno.EACCES | errno.EPERM:
+            return f"{error.strerror}; give this user write access, or"
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"{error.strerror}; make room, or"
+    return f"{error.strerror};"
