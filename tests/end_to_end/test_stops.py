@@ -152,3 +152,33 @@ def test_service_whose_folder_is_removed_ends_with_70_and_one_line(tmp_path):
         told = [line for line in live.log if " INFO " not in line and "promote.cursor" not in line]
         assert [str(live.data) in line for line in told] == [True]
         assert not any("is on disk" in line for line in live.log)
+
+
+@pytest.mark.fault(1)
+def test_start_after_a_kill_says_so_and_one_after_a_stop_does_not(tmp_path):
+    with LiveService(tmp_path / "data") as live:
+        assert live.stop() == 0
+        live.start()
+        assert not any("ended without stopping" in line for line in live.log)
+        killed = live.process.pid
+        live.stop(signal.SIGKILL)
+        before = len(live.log)
+        live.start()
+        assert f"pid {killed}, ended without stopping" in live.log[before]
+        assert live.stop() == 0
+        before = len(live.log)
+        (live.data / "format.json").unlink()
+        live.start()
+        assert "format.json was missing, and was made again" in live.log[before]
+        assert (live.data / "ballast").exists()
+
+
+@pytest.mark.fault(9)
+def test_start_on_a_full_disk_says_that_it_takes_no_events(tmp_path):
+    live = LiveService(tmp_path / "data", environment={"LOGWEIR_MIN_FREE_BYTES": str(10**18)})
+    live.launch()
+    wait_for(lambda: any("events are refused with 503" in line for line in live.log))
+    assert live.get("/ready").status == 503
+    assert live.stop() == 0
+    assert any("takes no events yet: data in" in line for line in live.log)
+    assert not any("is ready" in line for line in live.log)

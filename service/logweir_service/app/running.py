@@ -105,10 +105,12 @@ def _verify(service: Service, covered: Position, stopping: threading.Event) -> N
 def _tell(service: Service, resumed: Resumed) -> None:
     settings, found = service.settings, resumed.journal
     begin = f"commit {resumed.checkpoint_lsn + 1}" if resumed.checkpoint_lsn else "the beginning"
+    why = service.why_not_ready()
     _log.info(
-        "logweir %s is ready: data in %s (read %d events in %d batches from %s on), "
+        "logweir %s %s: data in %s (read %d events in %d batches from %s on), "
         "%d metrics from rules %s, Sentry %s",
         version("logweir"),
+        "takes no events yet" if why else "is ready",
         settings.data,
         found.events,
         found.batches,
@@ -117,6 +119,8 @@ def _tell(service: Service, resumed: Resumed) -> None:
         settings.rules,
         service.sentry,
     )
+    if why and not service.stopping:
+        service.pipeline.refuse(why)
     if found.torn_tail_bytes:
         _log.warning("cut %d bytes of a torn batch that was never acknowledged", found.torn_tail_bytes)
     for line in found.missing:
@@ -124,6 +128,7 @@ def _tell(service: Service, resumed: Resumed) -> None:
     for line in resumed.unusable:
         _log.error("%s; more of the journal was read instead", line)
     if resumed.reset:
-        _log.error("all counters begin at 0 again: %s", resumed.reset)
+        level = logging.WARNING if service.reset_counters else logging.ERROR
+        _log.log(level, "all counters begin at 0 again: %s", resumed.reset)
     if service.rules.store:
         _log.warning("rules under store are read, but not applied yet: everything is kept")

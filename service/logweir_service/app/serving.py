@@ -18,6 +18,7 @@ import uvloop
 from logweir_service.disk import Disk
 from logweir_service.errors import AddressInUse, ConfigurationError, OperatorError
 from logweir_service.ingest import GuardedProtocol
+from logweir_service.journal import DataFolder
 from logweir_service.settings import Settings
 
 from .composition import Service, compose
@@ -42,9 +43,18 @@ def serve(settings: Settings, *, disk: Disk | None = None, reset_counters: bool 
     """
     with _listener(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         service = compose(settings, disk=disk, reset_counters=reset_counters)
+        _tell_of_folder(service.pipeline.journal.folder)
         runner.run(_serve(service, listener))
         if service.pipeline.broken is not None:
             raise service.pipeline.broken
+
+
+def _tell_of_folder(folder: DataFolder) -> None:
+    if folder.killed_pid:
+        told = "%s: the service before, pid %s, ended without stopping (killed?); its journal is read on"
+        _log.warning(told, folder.path, folder.killed_pid)
+    if folder.restored_format:
+        _log.warning("%s was missing, and was made again from the segments", folder.path / "format.json")
 
 
 async def _serve(service: Service, listener: socket.socket) -> None:

@@ -39,6 +39,10 @@ class DataFolder:
         self.journal = path / "journal"
         self.checkpoints = path / "checkpoints"
         self.dead = path / "dead"
+        self.killed_pid = ""
+        """Of the process that had it before, where that ended without releasing it in order."""
+        self.restored_format = False
+        """Its `format.json` was missing, and was made again from the segments."""
         self._lock: int | None = None
 
     def claim(self) -> UUID:
@@ -61,9 +65,11 @@ class DataFolder:
                 "name another with --data or LOGWEIR_DATA"
             ) from None
 
-    def release(self) -> None:
-        """Let another process claim the folder."""
+    def release(self, *, in_order: bool = True) -> None:
+        """Let another process claim the folder; one that did not end `in_order` leaves its pid behind."""
         if self._lock is not None:
+            if in_order:
+                os.ftruncate(self._lock, 0)
             os.close(self._lock)
             self._lock = None
 
@@ -92,10 +98,11 @@ class DataFolder:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
             owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            self.release()
+            self.release(in_order=False)
             raise FolderLocked(
                 f"data folder {self.path} is locked by pid {owner}: stop that service or use another --data"
             ) from None
+        self.killed_pid = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
@@ -103,7 +110,9 @@ class DataFolder:
         path = self.path / "format.json"
         if path.exists():
             return self._known(path.read_bytes())
-        journal = self._found() or uuid4()
+        found = self._found()
+        self.restored_format = found is not None
+        journal = found or uuid4()
         replace_durably(self.disk, path, msgspec.json.encode(_Format(VERSION, journal)) + b"\n")
         return journal
 

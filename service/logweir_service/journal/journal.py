@@ -263,11 +263,11 @@ class Journal:
                 return
             yield batch
 
-    def close(self) -> None:
-        """Close the active segment and release the folder."""
+    def close(self, *, in_order: bool = True) -> None:
+        """Close the active segment and release the folder; if not `in_order`, the next start tells of it."""
         if self._open is not None:
             self._open.close()
-        self.folder.release()
+        self.folder.release(in_order=in_order)
 
     @property
     def size_bytes(self) -> int:

@@ -175,6 +175,10 @@ class Pipeline:
                 _log.exception("a group of batches could not be taken to its end")
                 self._break(group, StorageBroken(f"a fault of the service's own: {fault!r}; start it again"))
 
+    def refuse(self, why: str) -> None:
+        """Log at once that no events are taken, as the first of them would have it logged."""
+        self._taking.refused(why)
+
     def drain(self) -> None:
         """Let `run` end once all that waits is committed."""
         self._draining = True
@@ -187,7 +191,8 @@ class Pipeline:
         self.keeper.close()
         self._writer.shutdown()
         self.dead.close()
-        self.journal.close()
+        started = self.resumed is not None
+        self.journal.close(in_order=self.broken is None and (started or not self.journal.folder.killed_pid))
 
     def expose(self, *, openmetrics: bool) -> bytes:
         """Everything that a scrape gets: the derived series, then the service's own."""

@@ -46,6 +46,7 @@ class Saving:
             if must:
                 raise
             _log.warning("no checkpoint could be written (%s): the next start takes longer", fault)
+        self.keeper.space.keep_ballast()
 
     def soon(self, numbers: Numbers) -> None:
         """Save if it is time, and see to the disk now and then; does not wait."""

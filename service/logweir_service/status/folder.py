@@ -22,10 +22,11 @@ from .model import (
     JournalStatus,
     LettersStatus,
     PromotionStatus,
+    State,
     Status,
     StreamsStatus,
 )
-from .owner import owner
+from .owner import ended_in_order, owner
 from .reading import Reading, read_end
 
 
@@ -75,11 +76,12 @@ def status_of_folder(
     else:
         at_end = Reading(last_lsn, [*damage])
     pid = owner(folder.path / "LOCK")
+    state: State = "running" if pid else "stopped" if ended_in_order(folder.path / "LOCK") else "ended"
     letters = tally(folder.dead)
     free_bytes, total_bytes = (disk or Disk()).space(folder.path)
     at = Cursor(folder.checkpoints / "promote.cursor", journal=identifier).load() or START
     return Status(
-        state="stopped" if pid is None else "running",
+        state=state,
         pid=pid,
         journal=JournalStatus(
             last_lsn=at_end.last_lsn,

@@ -6,8 +6,9 @@ from typing import Literal
 
 import msgspec
 
-State = Literal["ready", "starting", "not_ready", "running", "stopped"]
-"""A folder tells no more than `running` and `stopped`: whether a process owns it."""
+State = Literal["ready", "starting", "not_ready", "running", "stopped", "ended"]
+"""A folder tells no more than whether a process owns it: `running`, else whether the last one ended in order,
+`stopped`, or without stopping, `ended`."""
 
 
 class JournalStatus(msgspec.Struct, kw_only=True):

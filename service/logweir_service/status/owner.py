@@ -8,6 +8,14 @@ from typing import Final
 _LOCKS: Final = Path("/proc/locks")
 
 
+def ended_in_order(lock: Path) -> bool:
+    """Whether the process that had the folder last released it, or none ever had it."""
+    try:
+        return not lock.read_bytes().strip()
+    except FileNotFoundError:
+        return True
+
+
 def owner(lock: Path) -> int | None:
     """The pid in `lock`, if a process that can be seen from here holds it; else None.
 

@@ -52,13 +52,15 @@ def _lines(status: Status) -> Iterator[Line]:
 
 
 def _service(status: Status) -> Line:
-    parts = [status.state.replace("_", " ")]
+    parts = [
+        "ended without stopping (killed?)" if status.state == "ended" else status.state.replace("_", " ")
+    ]
     if status.version is not None:
         parts.append(f"logweir {status.version}")
     if status.pid is not None:
         parts.append(f"pid {status.pid}")
     told = ", ".join(parts) + (f": {status.why}" if status.why else "")
-    return Line("service", told, status.state not in ("ready", "running"))
+    return Line("service", told, status.state not in ("ready", "running", "stopped"))
 
 
 def _journal(status: Status) -> Line:
@@ -103,7 +105,7 @@ def _promotion(status: Status) -> Line:
     promotion = status.promotion
     if promotion.sentry == "off":
         return Line("promotion", "off: errors are passed over")
-    told = f"at commit {promotion.lsn:,}, {count(promotion.behind_commits, 'commit')} behind"
+    told = f"at commit {max(promotion.lsn - 1, 0):,}, {count(promotion.behind_commits, 'commit')} behind"
     oldest = promotion.oldest_age_seconds or 0.0
     if promotion.waiting:
         told += f"; {count(promotion.waiting, 'error')} known to wait, the oldest for {age(oldest)}"

@@ -150,10 +150,13 @@ def test_retry_sends_what_was_mended_and_notes_it(capsys, service, data):
     assert len({event["event_id"] for event in stored}) == 2
     code, out, _ = run(capsys, "ls", "--data", data)
     assert [line.split()[0] for line in out[1:-1]] == ["3", "4"]
-    assert len(run(capsys, "ls", "--all", "--data", data)[1]) == 6
+    out = run(capsys, "ls", "--all", "--data", data)[1]
+    assert [line.split()[0] for line in out[1:-2]] == ["1*", "2*", "3", "4"]
+    assert out[-1] == "* accepted since, by a retry"
     assert run(capsys, "show", 1, "--data", data)[1][-2].split() == ["retried", "accepted", "since"]
     code, out, err = retry(capsys, service, data, 1, "--set", "level=info")
     assert (code, out, len(err)) == (1, [], 2)
+    assert err[0] == "logweir: nothing to send for 1: it was accepted since"
 
 
 @pytest.mark.fault(21)

@@ -95,7 +95,7 @@ def test_a_batch_for_which_there_is_no_room_leaves_no_letters(tmp_path):
     live = LiveService(tmp_path / "data", environment={"LOGWEIR_MIN_FREE_BYTES": str(1 << 60)})
     live.launch()
     try:
-        while not any(" is ready" in line for line in live.log):
+        while not any("takes no events yet" in line for line in live.log):
             time.sleep(0.01)
         for _ in range(3):
             assert live.post(EVENT + NO_LEVEL, Logweir_Stream=STREAM, Logweir_Seq="1").status == 503

@@ -80,7 +80,7 @@ def test_the_folder_tells_the_same_after_a_kill(live):
     told = asked(live)
     live.stop(signal.SIGKILL)
     read = status_of_folder(DataFolder(live.data))
-    assert (read.state, read.pid) == ("stopped", None)
+    assert (read.state, read.pid) == ("ended", None)
     assert read.journal == told.journal
     assert read.letters == told.letters
     assert read.promotion.behind_commits == 5 - read.promotion.lsn
@@ -92,6 +92,7 @@ def test_after_a_clean_stop_nothing_is_behind_the_checkpoint(live):
     read = status_of_folder(DataFolder(live.data))
     assert read.checkpoint is not None
     assert (read.checkpoint.lsn, read.checkpoint.behind_bytes) == (4, 0)
+    assert (read.state, read.promotion.behind_commits, read.disk.ballast) == ("stopped", 0, told.disk.ballast)
     assert read.streams == told.streams
     assert read.losses == told.losses
 

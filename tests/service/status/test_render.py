@@ -43,7 +43,7 @@ def test_a_healthy_service_is_a_few_aligned_lines():
         "  service     ready, logweir 0.1.0, pid 42",
         "  journal     commit 1,234, 3 segments, 150.0 MB, from 2026-11-20 23:22:57 UTC on",
         "  checkpoint  commit 1,230, 4 s ago, 12.3 kB; 6.8 kB to read after it",
-        "  promotion   at commit 1,235, 0 commits behind",
+        "  promotion   at commit 1,234, 0 commits behind",
         "  streams     12 remembered: 10 open, 2 closed",
         "  dead        no letters",
         "  disk        80.0 GB free of 100.0 GB, ballast held",
@@ -64,7 +64,7 @@ def changed(path, value):
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("state", "stopped", "! service     stopped"),
+        ("state", "ended", "! service     ended without stopping (killed?)"),
         ("state", "starting", "! service     starting"),
         ("state", "not_ready", "! service     not ready"),
         (
@@ -97,9 +97,9 @@ def changed(path, value):
         (
             "promotion.trouble",
             "Sentry answers 500",
-            "! promotion   at commit 1,235, 0 commits behind; Sentry",
+            "! promotion   at commit 1,234, 0 commits behind; Sentry",
         ),
-        ("promotion.sentry", "unusable", "! promotion   at commit 1,235, 0 commits behind; the DSN"),
+        ("promotion.sentry", "unusable", "! promotion   at commit 1,234, 0 commits behind; the DSN"),
         ("promotion.oldest_age_seconds", 901.0, "! promotion   at commit"),
         (
             "disk.free_bytes",
@@ -118,6 +118,7 @@ def test_what_is_wrong_comes_first_and_is_marked(path, value, told):
     ("path", "value"),
     [
         ("state", "running"),
+        ("state", "stopped"),
         ("promotion.sentry", "off"),
         ("checkpoint.age_seconds", 59.0),
         ("disk.ballast", False),
@@ -142,7 +143,7 @@ def test_a_checkpoint_of_all_there_is_may_be_of_any_age():
 def test_what_a_folder_cannot_know_of_promotion_is_not_said():
     status = changed("promotion.sentry", None)
     told = (
-        "  promotion   saved at commit 1,235, 0 commits behind; whether it is on, the service tells (--url)"
+        "  promotion   saved at commit 1,234, 0 commits behind; whether it is on, the service tells (--url)"
     )
     assert told in lines(status)
 
@@ -174,7 +175,7 @@ def test_waiting_errors_and_letters_are_told():
     status.promotion.oldest_age_seconds = 600.0
     status.letters = LettersStatus(kept=1, retried=1, bytes=500)
     assert (
-        "  promotion   at commit 1,235, 0 commits behind; 3 errors known to wait, the oldest for 10 min"
+        "  promotion   at commit 1,234, 0 commits behind; 3 errors known to wait, the oldest for 10 min"
         in lines(status)
     )
     assert "  dead        1 letter, 500 bytes, 1 accepted since; see them with `logweir dead ls`" in lines(

@@ -31,7 +31,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     _, folder = letter_folder(options.data)
-    gone = set() if options.all else Retried(folder).ids()
+    home = Retried(folder).ids()
+    gone = set() if options.all else home
     counts: Counter[str] = Counter()
     for letter in letters(folder):
         if letter.id in gone or options.code not in (None, letter.code):
@@ -41,13 +42,15 @@ def _run(options: argparse.Namespace) -> int:
         else:
             if not counts:
                 print(_row(_HEAD))
-            print(_row(_cells(letter)))
+            print(_row(_cells(letter, is_home=letter.id in home)))
         counts[letter.code] += 1
     if not counts:
         print(f"logweir: no dead letters in {folder}", file=sys.stderr)
         return NOTHING_FOUND
     if not options.json:
         print(visible(", ".join(_sums(counts))))
+        if home and options.all:
+            print("* accepted since, by a retry")
     return 0
 
 
@@ -57,11 +60,12 @@ def _row(cells: tuple[str, ...]) -> str:
     return "  ".join([f"{number:>6}", *map(str.ljust, texts, widths), line]).rstrip()
 
 
-def _cells(letter: Letter) -> tuple[str, ...]:
+def _cells(letter: Letter, *, is_home: bool) -> tuple[str, ...]:
     start = letter.raw[: 4 * _EXCERPT_CHARACTERS].decode(errors="backslashreplace")
     excerpt = start if len(start) <= _EXCERPT_CHARACTERS else f"{start[:_EXCERPT_CHARACTERS]}..."
     when = letter.when[:19].replace("T", " ")
-    return str(letter.id), when, letter.code, letter.field or "-", _service(letter), excerpt
+    number = f"{letter.id}{'*' if is_home else ''}"
+    return number, when, letter.code, letter.field or "-", _service(letter), excerpt
 
 
 def _service(letter: Letter) -> str:

@@ -60,10 +60,12 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE
     journal, folder = letter_folder(options.data)
     retried = Retried(folder)
-    wanted = [*_wanted(letters(folder), options, home=retried.ids())]
+    home = retried.ids()
+    wanted = [*_wanted(letters(folder), options, home=home)]
     missing = {*options.ids}.difference(letter.id for letter in wanted)
-    if missing:
-        print(f"logweir: nothing to send for {', '.join(map(str, sorted(missing)))}", file=sys.stderr)
+    for each in sorted(missing):
+        why = "it was accepted since" if each in home else "no letter with this id, or with this code"
+        print(f"logweir: nothing to send for {each}: {why}", file=sys.stderr)
     if not wanted:
         print(f"logweir: no such dead letters in {folder}", file=sys.stderr)
         return NOTHING_FOUND

@@ -38,8 +38,8 @@ def _told(letter: Letter, *, is_home: bool) -> list[tuple[str, str]]:
     if letter.field is not None:
         told.append(("field", letter.field))
     told.append(("message", letter.message))
-    if letter.stream is not None:
-        told.append(("stream", f"{letter.stream}, number {letter.number}"))
+    stream = "none" if letter.stream is None else f"{letter.stream}, number {letter.number}"
+    told.append(("stream", stream))
     if letter.truncated:
         told.append(("line", f"only its first {len(letter.raw)} bytes are kept"))
     if is_home:
