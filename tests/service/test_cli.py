@@ -82,6 +82,16 @@ def test_grep_in_a_folder_of_nobody_names_it_and_exits_78(capsys, tmp_path):
     assert len(err.splitlines()) == 1
 
 
+def test_a_service_that_does_not_listen_is_told_in_words(capsys):
+    told = "logweir: http://127.0.0.1:1/v1/events cannot be asked: Connection refused\n"
+    assert run(capsys, "grep", "c1", "--url", "http://127.0.0.1:1") == (1, "", told)
+
+
+def test_a_file_that_cannot_be_read_is_told_by_path_and_reason(capsys, tmp_path):
+    code, _, err = run(capsys, "promote", "--dry-run", tmp_path / "none")
+    assert (code, err) == (1, f"logweir: {tmp_path / 'none'}: No such file or directory\n")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense://x"])
 def test_grep_of_a_service_that_cannot_be_asked_is_one_line(capsys, url):
     code, _, err = run(capsys, "grep", "c1", "--url", url)

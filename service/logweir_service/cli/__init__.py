@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         place = error.filename or "a file"
         print(f"logweir: {place} cannot be used: {error.strerror}; run this as its owner", file=sys.stderr)
         code = NO_PERMISSION
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+        print(f"logweir: {told}", file=sys.stderr)
+        code = FAILED
+    except ValueError as error:
         print(f"logweir: {error}", file=sys.stderr)
         code = FAILED
     sys.exit(code)

@@ -38,6 +38,7 @@ class Sender:
         except (BadDsn, ValueError) as fault:
             raise ConfigurationError(f"the Sentry DSN cannot be used: {fault}") from None
         self.url = str(auth.get_api_url())
+        self._host = urllib3.util.parse_url(self.url).netloc or self.url
         self._clock = clock
         self._headers = {
             "Content-Type": "application/x-sentry-envelope",
@@ -65,12 +66,22 @@ class Sender:
                 answer.close()
             answer.release_conn()
         except urllib3.exceptions.HTTPError as fault:
-            return Outcome("again", type(fault).__name__)
+            return Outcome("again", f"{self._host}: {_reason(fault)}")
         return judge(answer.status, answer.headers, now=self._clock())
 
     def close(self) -> None:
         """Drop the connection."""
         self._pool.clear()
+
+
+def _reason(fault: urllib3.exceptions.HTTPError) -> str:
+    """What the system says of a connection that failed, or else what kind of fault it was."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(fault).__name__
 
 
 def envelope(event: dict[str, Any], *, sent_at: float) -> bytes:
