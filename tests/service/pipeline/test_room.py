@@ -256,10 +256,10 @@ def test_for_want_of_space_also_unread_events_go_where_the_operator_has_said_so(
         await send(pipeline, *[line() * 3] * 6)
         disk.free = 0
 
-        def gone() -> int:
+        def gone():
             return 6 - len(stored(pipeline))
 
-        def lost() -> float | None:
+        def lost():
             return value(pipeline, "logweir_events_lost_total", reason="retention")
 
         await settled(lambda: gone() > 0 and lost() == 3 * gone())
