@@ -31,6 +31,9 @@ MAX_NAMES: Final = 2000
 EXEMPLAR_SECONDS: Final = 1.0
 """How long a bucket keeps an exemplar before it takes another."""
 
+EXPIRE_SECONDS: Final = 15.0
+"""How often it is looked for what is over: series, pairs, and values that count once."""
+
 _NEVER: Final = float("-inf")
 
 _PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?")
@@ -52,7 +55,10 @@ class Derivation:
         self._prefix = metric_prefix
         self._tally = Tally(max_series)
         self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]
-        self._tables = _Programs(self._metrics, self._tally).tables
+        self._programs = _Programs(self._metrics, self._tally)
+        self._tables = self._programs.tables
+        self._pairs = [metric.pairs for metric in self._metrics if metric.pairs is not None]
+        self._expired = _NEVER
         self._tick = _NEVER
         self._received = _NEVER
         self._initial = [metric for metric in self._metrics if metric.rule.init]
@@ -73,15 +79,20 @@ class Derivation:
         """How many series there are."""
         return self._tally.series
 
-    def apply(self, events: Sequence[Event], received: float) -> None:
+    def apply(self, events: Sequence[Event], received: float, *, stream: str = "") -> None:
         """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise.
 
+        `stream` is that of its sender, where there is one: what was started in it ends with it, see `close`.
         Where the clock was set back, no series is left with a beginning or a gauge's time in the future.
         """
         if received < self._received:
             for metric in self._metrics:
                 metric.set_back(received)
         self._received = received
+        if not self._expired <= received < self._expired + EXPIRE_SECONDS:
+            self._expire(received)
+        for pairs in self._pairs:
+            pairs.stream = stream
         if self._initial:
             self._begin(events, received)
         if not self._tick <= received < self._tick + EXEMPLAR_SECONDS:
@@ -93,9 +104,19 @@ class Derivation:
             if take is not None:
                 take(event, received, tick)
 
-    def expose(self, *, openmetrics: bool) -> bytes:
-        """All series in the text format 0.0.4, or in OpenMetrics 1.0 without the closing ``# EOF``."""
-        return write(self._metrics, prefix=self._prefix, openmetrics=openmetrics).encode()
+    def close(self, stream: str, received: float) -> None:
+        """End what was started in a stream and has not ended: its sender is gone."""
+        for pairs in self._pairs:
+            pairs.close(stream, received)
+
+    def expose(self, *, openmetrics: bool, now: float | None = None) -> bytes:
+        """All series in the text format 0.0.4, or in OpenMetrics 1.0 without the closing ``# EOF``.
+
+        They are shown as they are `now`, in epoch seconds, or when the last batch was committed: what is over
+        by then is left out, and nothing is changed.
+        """
+        moment = self._received if now is None else max(now, self._received)
+        return write(self._metrics, prefix=self._prefix, openmetrics=openmetrics, now=moment).encode()
 
     def dump(self) -> DerivationState:
         """Everything that is needed to go on counting, as it is now; exemplars are left out."""
@@ -154,6 +175,17 @@ class Derivation:
         self._received = received
         begun = [metric.begun for metric in self._initial]
         self._services = set.intersection(*begun) if begun else set()
+
+    def _expire(self, received: float) -> None:
+        self._expired = received
+        gone = [metric.expire(received) for metric in self._metrics]
+        if any(gone):
+            self._programs.forget_entries()
+        for metric in self._metrics:
+            if metric.pairs is not None:
+                metric.pairs.move(received)
+            if metric.once is not None:
+                metric.once.move(received)
 
     def _begin(self, events: Sequence[Event], received: float) -> None:
         for event in events:
@@ -217,6 +249,10 @@ class _Programs:
             rules = [(self._metrics[index], condition) for index, condition in chosen]
             self._compiled[key] = compile_take(rules, self._cache, self._tally)
         return self._compiled[key]
+
+    def forget_entries(self) -> None:
+        """Find every series anew, since some are gone."""
+        self._cache.empty()
 
     def _restart(self) -> None:
         """Forget all functions: their keys need other guards."""

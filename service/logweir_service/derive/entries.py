@@ -48,14 +48,15 @@ class EntryCache:
                 self._learned()
             elif not any(map(_is_long, key)):
                 if self._count >= self._max_entries:
-                    self._empty()
+                    self.empty()
                 self._count += 1
                 entries[key] = entry
             return entry
 
         return entries, remember
 
-    def _empty(self) -> None:
+    def empty(self) -> None:
+        """Forget all entries, which may lead to series that are gone."""
         for entries in self._programs:
             entries.clear()
         self._count = 0

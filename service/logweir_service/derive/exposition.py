@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from logweir_service.rules.names import family, unit
 
+from .instances import fold
 from .series import Metric, Series
 
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -24,17 +25,28 @@ _MAX_EXEMPLAR_CHARACTERS: Final = 128
 """OpenMetrics: the combined length of an exemplar's label names and values."""
 
 
-def write(metrics: Iterable[Metric], *, prefix: str, openmetrics: bool) -> str:
-    """Write metrics in the order given, their series by label texts; the closing ``# EOF`` is not written."""
+BIRTH_SECONDS: Final = 60.0
+"""How long a new series shows 0, where its rule says so: some scrapes see it before its first event."""
+
+
+def write(metrics: Iterable[Metric], *, prefix: str, openmetrics: bool, now: float) -> str:
+    """Write metrics in the order given, their series by label texts, as they are `now`, in epoch seconds.
+
+    The closing ``# EOF`` is not written.
+    """
     parts: list[str] = []
     for metric in metrics:
-        if metric.series:
-            name = prefix + metric.rule.name
+        name = prefix + metric.rule.name
+        rows: list[str] = []
+        if metric.rule.type == "histogram":
+            _histograms(rows, metric, name, openmetrics=openmetrics, now=now)
+        elif metric.rule.type == "counter":
+            _counters(rows, metric, name, openmetrics=openmetrics, now=now)
+        else:
+            _gauges(rows, metric, name, now=now)
+        if rows:
             parts.append(_head(metric, name, openmetrics=openmetrics))
-            if metric.rule.type == "histogram":
-                _histograms(parts, metric, name, openmetrics=openmetrics)
-            else:
-                _values(parts, metric, name, openmetrics=openmetrics)
+            parts += rows
     return "".join(parts)
 
 
@@ -49,27 +61,59 @@ def _head(metric: Metric, name: str, *, openmetrics: bool) -> str:
     return f"# HELP {name} {quoted}\n# TYPE {name} {metric.rule.type}\n{units}"
 
 
-def _values(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
-    counter = openmetrics and metric.rule.type == "counter"
+def _counters(parts: list[str], metric: Metric, name: str, *, openmetrics: bool, now: float) -> None:
     base = family(name, metric.rule.type)
-    for series in metric.in_order():
-        cell = series.cell
-        value = cell[0]
+    born, unborn = _born_before(metric, now), metric.blank(now)
+    for series in _shown(metric, now):
+        cell = series.cell if series.created <= born else unborn
+        value, mark = cell[0], cell[1]
         template = series.template or _value_template(metric, name, series)
         text = repr(value) if value.__class__ is int else _number(value)
-        if not counter:
+        if not openmetrics:
             parts.append(f"{template}{text}\n")
             continue
-        mark = cell[1]
         exemplar = "" if mark is None else mark[3] or _exemplar(mark)
         parts.append(f"{template}{text}{exemplar}\n{series.beginning or _beginning(metric, base, series)}")
 
 
-def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: bool) -> None:
+def _gauges(parts: list[str], metric: Metric, name: str, *, now: float) -> None:
+    rule = metric.rule
+    oldest = _oldest(metric, now)
+    for series in _shown(metric, now):
+        template = series.template or _value_template(metric, name, series)
+        if rule.distinct is not None:
+            values = series.cell[0].estimates(now)
+            texts = template.split("\0")
+            parts += [f"{before}{_number(value)}\n" for before, value in zip(texts, values, strict=True)]
+            continue
+        value = fold(series.cell[3], rule.across, since=oldest) if rule.across else series.cell[0]
+        if value is not None:
+            parts.append(f"{template}{_number(value)}\n")
+
+
+def _shown(metric: Metric, now: float) -> Iterable[Series]:
+    """The series in order, without those that are over."""
+    if metric.rule.expire_seconds is None:
+        return metric.in_order()
+    place, oldest = metric.received_place, _oldest(metric, now)
+    return [series for series in metric.in_order() if series.cell[place] >= oldest]
+
+
+def _oldest(metric: Metric, now: float) -> float:
+    return -math.inf if metric.rule.expire_seconds is None else now - metric.rule.expire_seconds
+
+
+def _born_before(metric: Metric, now: float) -> float:
+    """Series that began later show 0."""
+    return now - BIRTH_SECONDS if metric.rule.birth_zero else math.inf
+
+
+def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: bool, now: float) -> None:
     counts = len(metric.rule.buckets) + 1
-    for series in metric.in_order():
+    born, unborn = _born_before(metric, now), metric.blank(now)
+    for series in _shown(metric, now):
         template = series.template or _histogram_template(metric, name, series)
-        cell = series.cell
+        cell = series.cell if series.created <= born else unborn
         cumulated: list[Any] = list(accumulate(cell[:counts]))
         total = cumulated[-1]
         if not openmetrics:
@@ -84,7 +128,14 @@ def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: boo
 
 
 def _value_template(metric: Metric, name: str, series: Series) -> str:
-    series.template = f"{name}{_braces(metric, series)} "
+    distinct = metric.rule.distinct
+    if distinct is None:
+        series.template = f"{name}{_braces(metric, series)} "
+    else:
+        labels = _pairs(metric, series)
+        comma = "," if labels else ""
+        windows = [f'{name}{{{labels}{comma}window="{window}"}} ' for window, _ in distinct.windows]
+        series.template = "\0".join(windows)
     return series.template
 
 

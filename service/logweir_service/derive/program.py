@@ -34,13 +34,13 @@ The generated function of a counter looks like this::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from logweir_service.event import Event
 from logweir_service.rules.expression import FAULTS, SCOPE
 
 from .entries import EntryCache
+from .instances import grown, keep, seconds
 from .series import Cell, Metric
 from .source import LARGEST, Source
 from .tally import SkipReason, Tally
@@ -60,15 +60,21 @@ def compile_take(rules: Sequence[tuple[Metric, str | None]], cache: EntryCache, 
         **SCOPE,
         "FAULTS": FAULTS,
         "entries": entries,
+        "grown": grown,
+        "keep": keep,
         "mark": _mark,
         "number": _number,
         "remember": remember,
-        "seconds": _seconds,
+        "seconds": seconds,
         "text_of": text_of,
     }
     for index, (metric, _) in enumerate(rules):
         scope[f"fill{index}"] = metric.filler(index)
         scope[f"skip{index}"] = _skipper(metric.rule.name, tally)
+        if metric.pairs is not None:
+            scope[f"pair{index}"] = metric.pairs.take
+        if metric.once is not None:
+            scope[f"first{index}"] = metric.once.is_first
     exec(compile(source.text(), "<rules>", "exec"), scope)  # noqa: S102 - made of checked parts
     take: Take = scope["take"]
     return take
@@ -77,7 +83,7 @@ def compile_take(rules: Sequence[tuple[Metric, str | None]], cache: EntryCache, 
 def _mark(cell: Cell, place: int, tick_place: int, event: Event, value: float, tick: object) -> None:
     """Keep an event as the exemplar of a bucket."""
     if event.correlation_id is not None:
-        cell[place] = [event.correlation_id, value, _seconds(event.timestamp), None]
+        cell[place] = [event.correlation_id, value, seconds(event.timestamp), None]
         cell[tick_place] = tick
 
 
@@ -89,10 +95,6 @@ def _number(value: Any) -> float:
         except OverflowError:
             return _NAN
     return _NAN
-
-
-def _seconds(timestamp: datetime) -> float:
-    return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
 
 
 def _skipper(rule: str, tally: Tally) -> Callable[..., None]:

@@ -2,9 +2,13 @@
 
 A cell is the list that the hot path adds to; its shape is by the metric's type:
 
-- counter: ``[value, exemplar, its tick]``
-- gauge: ``[value, timestamp of that value in epoch seconds]``
-- histogram with n bounds: n + 1 counts, not cumulated, the sum, n + 1 exemplars, n + 1 ticks
+- counter: ``[value, exemplar, its tick, received, totals]``
+- gauge: ``[value, timestamp of that value in epoch seconds, received, values]``
+- histogram with n bounds: n + 1 counts, not cumulated, the sum, n + 1 exemplars, n + 1 ticks, received
+- distinct values: ``[Distinct, None, received]``
+
+`received` is when its last event was, in epoch seconds, and is kept up to date where the rule lets series
+expire. `totals` and `values` are by instance (`instances`), None where the rule does not look at instances.
 
 An exemplar is None or ``[correlation id, value, timestamp in epoch seconds, its text]``; the exposition keeps
 the text there. Its tick is the object that stood for the second in which it was taken. Text and tick mean
@@ -14,12 +18,17 @@ nothing beyond the process.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from logweir_service.event import Event
 from logweir_service.rules import MetricRule
 
 from .budget import OTHER, Budget
+from .distinct import Distinct
+from .instances import forget, set_back
+from .once import Once
+from .pairs import Pairs
 from .tally import Tally
 from .text import LabelType, labeller
 
@@ -32,12 +41,14 @@ MAX_SERVICES: Final = 10_000
 class Series:
     """One series: its label texts, when it began in epoch seconds, and its cell."""
 
-    __slots__ = ("beginning", "cell", "created", "labels", "template")
+    __slots__ = ("beginning", "cell", "created", "labels", "owner", "template")
 
-    def __init__(self, labels: tuple[str, ...], created: float, cell: Cell) -> None:
+    def __init__(self, labels: tuple[str, ...], created: float, cell: Cell, owner: str = "") -> None:
         self.labels = labels
         self.created = created
         self.cell = cell
+        self.owner = owner
+        """The service whose budget it uses; empty beyond a budget."""
         self.template: str | None = None
         """How its samples are written, kept by the exposition."""
         self.beginning: str | None = None
@@ -59,8 +70,15 @@ class Metric:
         """What each service has used."""
         self.begun: set[str] = set()
         """The services whose zero series of `init` are shown."""
+        self.received_place = 3 if rule.type == "counter" else 2 if rule.type == "gauge" else -1
+        """Where a cell says when its last event was received."""
+        self.once = Once() if rule.once is not None else None
+        self.pairs: Pairs | None = None
         self._texts = labeller(rule.labels)
         self._tally = tally
+        if rule.pair is not None:
+            skip = partial(tally.skip, rule.name)
+            self.pairs = Pairs(rule.pair, texts=self._texts, add=self.shift, skip=skip)
         self._sorted: list[Series] = []
 
     def in_order(self) -> list[Series]:
@@ -81,7 +99,7 @@ class Metric:
                 texts = self._texts(event)
             except LabelType:
                 self._tally.skip(self.rule.name, "label_type")
-                return self._blank()
+                return self.blank(received)
             known = self.series.get(texts)
             series = known or self._admit(texts, event.service, received)
             if series.labels == texts:
@@ -107,6 +125,39 @@ class Metric:
             if texts not in self.series:
                 self._admit(texts, event.service, received)
 
+    def shift(self, texts: tuple[str, ...], service: str, received: float, by: int) -> tuple[str, ...]:
+        """Add to a gauge; returns the labels of the series that has it, which are others beyond a budget."""
+        series = self.series.get(texts) or self._admit(texts, service, received)
+        series.cell[0] += by
+        series.cell[1] = series.cell[2] = received
+        return series.labels
+
+    def expire(self, received: float) -> bool:
+        """Forget the series that had no event for as long as the rule says; whether there were any."""
+        lifetime = self.rule.expire_seconds
+        if lifetime is None:
+            return False
+        place, oldest = self.received_place, received - lifetime
+        overdue = [each for each in self.series.values() if each.cell[place] < oldest]
+        for each in overdue:
+            del self.series[each.labels]
+        self._tally.series -= len(overdue)
+        if overdue:
+            self._sorted = []
+            self._recount()
+        if self.rule.across is not None:
+            for each in self.series.values():
+                forget(each.cell[3], before=oldest)
+        return bool(overdue)
+
+    def _recount(self) -> None:
+        """Let budgets be used by the series that are left."""
+        self.budgets = {}
+        for each in self.series.values():
+            if each.owner:
+                budget = self.budgets.setdefault(each.owner, Budget.unused(self.rule))
+                budget.admit(each.labels)
+
     def resume(self, series: Iterable[Series]) -> None:
         """Go on with series that were counted before."""
         self.series = {each.labels: each for each in series}
@@ -120,8 +171,13 @@ class Metric:
         for series in self.series.values():
             if series.created > received:
                 series.created, series.beginning = received, None
-            if self.rule.type == "gauge" and series.cell[1] > received:
-                series.cell[1] = float("-inf")
+            place = self.received_place
+            series.cell[place] = min(series.cell[place], received)
+            if self.rule.type == "gauge" and self.rule.distinct is None:
+                if series.cell[1] > received:
+                    series.cell[1] = float("-inf")
+                if series.cell[3]:
+                    set_back(series.cell[3], received)
 
     def _admit(self, texts: tuple[str, ...], service: str, received: float) -> Series:
         if self._tally.series >= self._tally.max_series:
@@ -135,19 +191,23 @@ class Metric:
             self._tally.overflow(self.rule.name, culprit, service)
             return self._open(budget.overflow(self.rule, texts), received)
         budget.admit(texts)
-        return self._open(texts, received)
+        return self._open(texts, received, owner=service)
 
-    def _open(self, texts: tuple[str, ...], received: float) -> Series:
+    def _open(self, texts: tuple[str, ...], received: float, *, owner: str = "") -> Series:
         series = self.series.get(texts)
         if series is None:
-            series = self.series[texts] = Series(texts, received, self._blank())
+            series = self.series[texts] = Series(texts, received, self.blank(received), owner)
             self._tally.series += 1
         return series
 
-    def _blank(self) -> Cell:
+    def blank(self, received: float) -> Cell:
+        """The cell of a series that begins."""
+        by_instance: dict[str, list[float]] | None = {} if self.rule.per_instance else None
+        if self.rule.distinct is not None:
+            return [Distinct(seconds for _, seconds in self.rule.distinct.windows), None, received]
         if self.rule.type == "counter":
-            return [0, None, None]
+            return [0, None, None, received, by_instance]
         if self.rule.type == "gauge":
-            return [0.0, float("-inf")]
+            return [0.0, float("-inf"), received, by_instance]
         counts = len(self.rule.buckets) + 1
-        return [0] * counts + [0.0] + [None] * (2 * counts)
+        return [0] * counts + [0.0] + [None] * (2 * counts) + [received]

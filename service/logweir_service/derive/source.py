@@ -8,10 +8,8 @@ from typing import Final
 
 from logweir_service.event import attribute
 
+from .instances import MAX_AGE_SECONDS
 from .series import Metric
-
-MAX_GAUGE_AGE_SECONDS: Final = 300.0
-"""A gauge shows the present: what comes late, after an outage, must not overwrite it."""
 
 LARGEST: Final = sys.float_info.max
 
@@ -66,7 +64,16 @@ class Source:
             self._add(2, "met = False", f"skip{index}('expression')")
             self._add(1, "if met:")
             depth = 2
-        value = metric.rule.value
+        rule, value = metric.rule, metric.rule.value
+        if rule.pair is not None:
+            self._add(depth, f"pair{index}(e, received)")
+            return
+        if rule.distinct is not None:
+            self._distinct(depth, index, f"f_{rule.distinct.field}")
+            return
+        if rule.once is not None:
+            self._add(depth, f"if f_{rule.once} is None or first{index}(e.service, f_{rule.once}, received):")
+            depth += 1
         if value is None:
             self._cell(depth, index)
             self._counter(depth, index, metric, "1")
@@ -86,8 +93,20 @@ class Source:
     def _cell(self, depth: int, index: int) -> None:
         self._add(depth, f"if c{index} is None:", f"    c{index} = fill{index}(entry, e, received)")
 
+    def _distinct(self, depth: int, index: int, raw: str) -> None:
+        """What has none of the values told apart is none of the rule's events."""
+        self._add(depth, f"if {raw} is not None:")
+        self._add(depth + 1, f"if {raw}.__class__ is str or {raw}.__class__ is int:")
+        self._cell(depth + 2, index)
+        self._add(depth + 2, f"c{index}[0].add(str({raw}), received)", f"c{index}[2] = received")
+        self._add(depth + 1, "else:", f"    skip{index}('value', {raw})")
+
     def _counter_of_value(self, depth: int, index: int, metric: Metric) -> None:
         self._cell(depth, index)
+        if metric.rule.per_instance:
+            self._add(depth, f"v = grown(c{index}[4], e, v)", "if v is None:", f"    skip{index}('late')")
+            self._add(depth, "else:")
+            depth += 1
         self._counter(depth, index, metric, "v")
 
     def _counter(self, depth: int, index: int, metric: Metric, amount: str) -> None:
@@ -95,6 +114,7 @@ class Source:
         if metric.rule.exemplar:
             self._add(depth, f"if c{index}[2] is not tick:")
             self._add(depth + 1, f"mark(c{index}, 1, 2, e, {amount}, tick)")
+        self._received(depth, index, metric)
 
     def _histogram(self, depth: int, index: int, metric: Metric) -> None:
         counts = len(metric.rule.buckets) + 1
@@ -105,12 +125,22 @@ class Source:
         if metric.rule.exemplar:
             self._add(depth, f"if c{index}[i + {2 * counts + 1}] is not tick:")
             self._add(depth + 1, f"mark(c{index}, i + {counts + 1}, i + {2 * counts + 1}, e, v, tick)")
+        self._received(depth, index, metric)
 
-    def _gauge(self, depth: int, index: int, _: Metric) -> None:
-        self._add(depth, "t = seconds(e.timestamp)", f"if t > received - {MAX_GAUGE_AGE_SECONDS}:")
+    def _received(self, depth: int, index: int, metric: Metric) -> None:
+        if metric.rule.expire_seconds is not None:
+            self._add(depth, f"c{index}[{metric.received_place}] = received")
+
+    def _gauge(self, depth: int, index: int, metric: Metric) -> None:
+        if metric.rule.across is not None:
+            self._cell(depth, index)
+            self._add(depth, f"if keep(c{index}[3], e, v, received):", f"    c{index}[2] = received")
+            self._add(depth, "else:", f"    skip{index}('late')")
+            return
+        self._add(depth, "t = seconds(e.timestamp)", f"if t > received - {MAX_AGE_SECONDS}:")
         self._cell(depth + 1, index)
         self._add(depth + 1, f"if t > c{index}[1]:")
-        self._add(depth + 2, f"c{index}[0] = v", f"c{index}[1] = min(t, received)")
+        self._add(depth + 2, f"c{index}[0] = v", f"c{index}[1] = min(t, received)", f"c{index}[2] = received")
         self._add(depth + 1, "else:", f"    skip{index}('late')")
         self._add(depth, "else:", f"    skip{index}('late')")
 

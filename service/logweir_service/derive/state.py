@@ -51,6 +51,14 @@ class MetricState(msgspec.Struct, frozen=True):
     budgets: list[BudgetState]
     begun: list[str]
     """The services whose zero series of `init` are shown."""
+    received: list[float] = []
+    """When the last event of each series was, where series expire."""
+    owners: list[str] = []
+    """The services whose budgets they use, where series expire."""
+    further: list[Any] = []
+    """What a series keeps beside its value: of instances, of distinct values."""
+    pairs: list[Any] | None = None
+    once: list[Any] | None = None
 
 
 class DerivationState(msgspec.Struct, frozen=True):
@@ -68,6 +76,7 @@ def metric_state(metric: Metric) -> MetricState:
     rule = metric.rule
     every = metric.series.values()
     counts = len(rule.buckets) + 1
+    expires = rule.expire_seconds is not None
     value_place = counts if rule.type == "histogram" else 0
     counted: list[int] = []
     if rule.type == "histogram":
@@ -80,15 +89,30 @@ def metric_state(metric: Metric) -> MetricState:
         buckets=list(rule.buckets),
         texts=list(chain.from_iterable(metric.series)),
         created=[series.created for series in every],
-        values=_plain([series.cell[value_place] for series in every]),
-        timestamps=_times(metric) if rule.type == "gauge" else [],
+        values=[] if rule.distinct else _plain([series.cell[value_place] for series in every]),
+        timestamps=_times(metric) if rule.type == "gauge" and not rule.distinct else [],
         counts=counted,
         budgets=[
             BudgetState(service, budget.series, [list(texts) for texts in budget.values])
             for service, budget in metric.budgets.items()
         ],
         begun=list(metric.begun),
+        received=[series.cell[metric.received_place] for series in every] if expires else [],
+        owners=[series.owner for series in every] if expires else [],
+        further=_further(metric),
+        pairs=metric.pairs.dump() if metric.pairs is not None else None,
+        once=metric.once.dump() if metric.once is not None else None,
     )
+
+
+def _further(metric: Metric) -> list[Any]:
+    """What is encoded before the next batch, so that it may be shared with the cells."""
+    every = metric.series.values()
+    if metric.rule.distinct is not None:
+        return [series.cell[0].dump() for series in every]
+    if metric.rule.per_instance:
+        return [series.cell[-1] for series in every]
+    return []
 
 
 def check(metric: Metric, state: MetricState) -> None:
@@ -98,13 +122,24 @@ def check(metric: Metric, state: MetricState) -> None:
     if shape != (rule.name, rule.type, list(metric.label_names), list(rule.buckets)):
         raise ValueError(f"the state of '{state.rule}' does not fit the rule '{rule.name}'")
     rows = len(state.created)
-    expected = (
+    plain = rule.distinct is None
+    expected = [
         rows * len(rule.labels),
-        rows,
-        rows if rule.type == "gauge" else 0,
+        rows if plain else 0,
+        rows if rule.type == "gauge" and plain else 0,
         rows * (len(rule.buckets) + 1) if rule.type == "histogram" else 0,
+        rows if rule.per_instance or not plain else 0,
+    ]
+    columns: tuple[list[Any], ...] = (
+        state.texts,
+        state.values,
+        state.timestamps,
+        state.counts,
+        state.further,
     )
-    if expected != (len(state.texts), len(state.values), len(state.timestamps), len(state.counts)):
+    if [*map(len, columns)] != expected or any(
+        len(column) not in (0, rows) for column in (state.received, state.owners)
+    ):
         raise ValueError(f"the state of '{state.rule}' is not whole: its columns differ in length")
     if any(len(budget.values) != len(rule.labels) for budget in state.budgets):
         raise ValueError(f"a budget of '{state.rule}' does not fit its labels")
@@ -116,9 +151,14 @@ def resume(metric: Metric, state: MetricState) -> None:
     rows = zip(*[iter(state.texts)] * width, strict=True) if width else [()] * len(state.created)
     with _without_collecting():
         cells = _cells(metric, state, [_number(value) for value in state.values])
-        metric.resume(map(Series, rows, state.created, cells))
+        owners = state.owners or [""] * len(state.created)
+        metric.resume(map(Series, rows, state.created, cells, owners))
     metric.budgets = {each.service: Budget(each.series, each.values) for each in state.budgets}
     metric.begun = set(state.begun)
+    if metric.pairs is not None and state.pairs is not None:
+        metric.pairs.restore(state.pairs)
+    if metric.once is not None and state.once is not None:
+        metric.once.restore(state.once)
 
 
 @contextmanager
@@ -134,19 +174,33 @@ def _without_collecting() -> Iterator[None]:
 
 
 def _cells(metric: Metric, state: MetricState, values: list[Any]) -> Sequence[Cell]:
+    received = state.received or state.created
+    if metric.rule.distinct is not None:
+        return _distinct_cells(metric, state, received)
+    further = state.further or [None] * len(state.created)
     if metric.rule.type == "counter":
-        return [[value, None, None] for value in values]
+        return [
+            [value, None, None, at, each] for value, at, each in zip(values, received, further, strict=True)
+        ]
     if metric.rule.type == "gauge":
         unset = float("-inf")
         return [
-            [value, unset if seconds is None else seconds]
-            for value, seconds in zip(values, state.timestamps, strict=True)
+            [value, unset if seconds is None else seconds, at, each]
+            for value, seconds, at, each in zip(values, state.timestamps, received, further, strict=True)
         ]
     width = len(metric.rule.buckets) + 1
     marks = [None] * (2 * width)
     return [
-        [*state.counts[row * width : (row + 1) * width], value, *marks] for row, value in enumerate(values)
+        [*state.counts[row * width : (row + 1) * width], value, *marks, received[row]]
+        for row, value in enumerate(values)
     ]
+
+
+def _distinct_cells(metric: Metric, state: MetricState, received: Sequence[float]) -> Sequence[Cell]:
+    cells = [metric.blank(at) for at in received]
+    for cell, each in zip(cells, state.further, strict=True):
+        cell[0].restore(each)
+    return cells
 
 
 def _times(metric: Metric) -> list[float | None]:

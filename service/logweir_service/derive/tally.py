@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 SkipReason = Literal[
-    "missing_value", "value_type", "not_finite", "negative", "late", "label_type", "expression"
+    "missing_value",
+    "value_type",
+    "not_finite",
+    "negative",
+    "late",
+    "label_type",
+    "expression",
+    "timeout",
+    "too_many",
 ]
 """Why a rule could not use an event that it would have taken."""
 

@@ -4,8 +4,10 @@ from .expression import BadExpression, Predicate, compile_predicate
 from .load import load, load_texts
 from .model import (
     BreadcrumbsRule,
+    DistinctRule,
     LabelRule,
     MetricRule,
+    PairRule,
     PromoteRule,
     RateLimit,
     RuleSet,
@@ -18,8 +20,10 @@ from .model import (
 __all__ = [
     "BadExpression",
     "BreadcrumbsRule",
+    "DistinctRule",
     "LabelRule",
     "MetricRule",
+    "PairRule",
     "Predicate",
     "PromoteRule",
     "RateLimit",

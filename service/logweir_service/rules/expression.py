@@ -15,7 +15,10 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
+
+import re2
 
 from logweir_service.event import attribute
 
@@ -95,6 +98,33 @@ def _item(container: Any, key: str | int) -> Any:
     raise TypeError("has no such part")
 
 
+def _matches(text: Any, pattern: str) -> bool:
+    if not isinstance(text, str):
+        raise TypeError("not a text")
+    return _compiled(pattern).search(text) is not None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(pattern: str) -> Any:
+    """A regular expression of RE2, which takes linear time.
+
+    Raises:
+        BadExpression: it is none.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MAX_PATTERN_BYTES
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as fault:
+        raise BadExpression(f"holds a pattern that RE2 does not take: {_text_of(fault)}") from None
+
+
+def _text_of(fault: Exception) -> str:
+    reason = fault.args[0] if fault.args else fault
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+
+
 def _within(value: Any, container: Any) -> bool:
     return value is not None and container is not None and value in container
 
@@ -108,10 +138,12 @@ SCOPE: Final[Mapping[str, Any]] = {
     "_upper": str.upper,
     "_startswith": str.startswith,
     "_endswith": str.endswith,
+    "_matches": _matches,
 }
 """The names that a predicate's source uses beside fields."""
 
-_CALLS: Final = {"len": 1, "lower": 1, "upper": 1, "startswith": 2, "endswith": 2}
+_CALLS: Final = {"len": 1, "lower": 1, "upper": 1, "startswith": 2, "endswith": 2, "matches": 2}
+_MAX_PATTERN_BYTES: Final = 1 << 20
 _MISSPELT: Final = {"true": "True", "false": "False", "null": "None", "none": "None"}
 _ARITHMETIC: Final = {
     ast.Add: "+",
@@ -247,13 +279,19 @@ class _Writer:
 
     def _call(self, node: ast.Call) -> str:
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
-        if name == "matches":
-            raise BadExpression("calls 'matches', which is not supported yet")
         if name not in _CALLS:
             raise BadExpression(f"may not call '{name}', only {', '.join(_CALLS)}")
         if node.keywords or len(node.args) != _CALLS[name]:
             raise BadExpression(f"calls '{name}' with another number of arguments than {_CALLS[name]}")
+        if name == "matches":
+            return self._pattern(*node.args)
         return f"_{name}({', '.join(self._value(argument) for argument in node.args)})"
+
+    def _pattern(self, text: ast.expr, pattern: ast.expr) -> str:
+        if not (isinstance(pattern, ast.Constant) and isinstance(pattern.value, str)):
+            raise BadExpression("calls 'matches' with a pattern that is no constant text")
+        _compiled(pattern.value)
+        return f"_matches({self._value(text)}, {pattern.value!r})"
 
 
 _LISTS = ast.Tuple | ast.List | ast.Set

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -92,9 +93,7 @@ class _Building:
         if section.has("defaults"):
             defaults = read_defaults(section.entry("defaults"), maps, self._problems)
         if default_labels is not None:
-            defaults = Defaults(
-                default_labels, defaults.max_series, defaults.max_label_values, defaults.exemplar
-            )
+            defaults = replace(defaults, labels=default_labels)
         for node in section.items("metrics"):
             metric = read_metric(node, defaults, maps, self._problems)
             if metric is not None:

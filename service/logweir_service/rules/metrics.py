@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from logweir.fields import EVENT_NAME
 
 from .document import Node, Problems
 from .expression import BadExpression, Predicate, compile_predicate
 from .labels import read_labels
-from .model import LabelRule, MetricRule, MetricType, ValueRule
-from .names import SCALES, field_name_problems, metric_name_problems, unit
+from .model import GAUGE_EXPIRE_SECONDS, INSTANCE, LabelRule, MetricRule, MetricType, PairRule
+from .names import metric_name_problems
 from .section import Section
+from .values import (
+    VALUE_KEYS,
+    check_value_keys,
+    read_across,
+    read_buckets,
+    read_distinct,
+    read_once,
+    read_pair,
+    read_value,
+)
 
-_TYPES: Final = ("counter", "gauge", "histogram")
-_LATER: Final = ("total", "pair", "across", "of", "windows")
+_TYPES: Final = ("counter", "gauge", "histogram", "distinct")
 _KEYS: Final = (
-    *("name", "type", "help", "event", "when", "add", "set", "observe", "buckets", "labels"),
+    *("name", "type", "help", "event", "when", *VALUE_KEYS, "across", "once", "windows", "buckets", "labels"),
     *("max_series", "max_label_values", "expire", "exemplar", "init", "birth", "replace"),
 )
 _DEFAULT_KEYS: Final = ("labels", "max_series", "max_label_values", "expire", "exemplar", "birth")
-_VALUE_KEY: Final = {"counter": "add", "gauge": "set", "histogram": "observe"}
-_MAX_BUCKETS: Final = 100
 _MAX_INIT: Final = 1000
+_SHORTEST_EXPIRE_SECONDS: Final = 60.0
 _PATTERN: Final = re.compile(r"[a-z0-9_.*?]{1,128}")
 
 
@@ -39,52 +46,79 @@ class Defaults:
     max_series: int = 2000
     max_label_values: int = 200
     exemplar: bool = True
+    expire_seconds: float | None = None
+    birth_zero: bool = False
 
 
 def read_defaults(node: Node, maps: Mapping[str, Node], problems: Problems) -> Defaults:
     """Read a file's ``defaults``."""
     section = Section(node, problems, what="defaults", keys=_DEFAULT_KEYS)
     defaults = _budgets(section, Defaults(labels=read_labels(section.pairs("labels"), maps, problems)))
-    _check_later_values(section)
-    return defaults
+    return replace(defaults, expire_seconds=_never_or_seconds(section, None))
 
 
 def read_metric(
     node: Node, defaults: Defaults, maps: Mapping[str, Node], problems: Problems
 ) -> tuple[MetricRule, bool] | None:
     """Read one rule, and whether it replaces an earlier one; None where it has no name or type."""
-    section = Section(node, problems, what="a metric", keys=_KEYS, later=_LATER)
+    section = Section(node, problems, what="a metric", keys=_KEYS)
     name = section.required("name")
-    if section.entry("type").value == "distinct":
-        section.problem("type", "the type 'distinct' is not supported yet")
-        return None
     if not section.has("type"):
         section.problem("type", "'type' is missing")
         return None
     kind = section.choice("type", _TYPES, "")
     if not name or not kind:
         return None
-    for problem in metric_name_problems(name, kind):
+    exposed = cast(MetricType, "gauge" if kind == "distinct" else kind)
+    for problem in metric_name_problems(name, exposed):
         section.problem("name", f"'{name}' {problem}")
-    _check_later_values(section)
+    check_value_keys(section, kind)
     budgets = _budgets(section, defaults)
+    pair = read_pair(section)
+    value = read_value(section, name, kind)
     labels = _labels(section, defaults, maps)
     rule = MetricRule(
         name=name,
-        type=cast(MetricType, kind),
+        type=exposed,
         help="",
-        events=read_events(section),
+        events=_events(section, pair),
         when=read_condition(section, "when"),
-        value=_value(section, name, kind),
+        value=value,
+        across=read_across(section),
+        pair=pair,
+        distinct=read_distinct(section, kind),
+        once=read_once(section),
         labels=labels,
-        buckets=_buckets(section, kind),
+        buckets=read_buckets(section, kind),
         max_series=budgets.max_series,
         max_label_values=budgets.max_label_values,
-        exemplar=budgets.exemplar and kind != "gauge",
-        init=_init(section, labels),
+        exemplar=budgets.exemplar and exposed != "gauge",
+        expire_seconds=_expire(section, defaults, exposed),
+        birth_zero=budgets.birth_zero and exposed != "gauge",
     )
+    rule = replace(rule, labels=_with_instance(rule))
     sources = ", ".join(rule.events)
-    return replace(rule, help=section.text("help", f"Derived from {sources}.")), section.flag("replace")
+    help_text = section.text("help", f"Derived from {sources}.")
+    return replace(rule, help=help_text, init=_init(section, rule.labels)), section.flag("replace")
+
+
+def _events(section: Section, pair: PairRule | None) -> tuple[str, ...]:
+    if pair is None:
+        return read_events(section)
+    if section.has("event"):
+        section.problem("event", "'pair' says which events start and end it, and takes no 'event'")
+    for events in (pair.start, pair.end):
+        _check_events(section, "pair", events)
+    return (*pair.start, *pair.end)
+
+
+def _with_instance(rule: MetricRule) -> tuple[LabelRule, ...]:
+    """The labels; what each instance says of itself is one series per instance, unless it becomes one."""
+    own = rule.type == "gauge" and rule.value is not None and rule.across is None
+    cumulative = rule.value is not None and rule.value.cumulative
+    if not (own or cumulative) or any(INSTANCE in label.fields for label in rule.labels):
+        return rule.labels
+    return (*rule.labels, LabelRule(name="instance_id", fields=(INSTANCE,)))
 
 
 def read_events(section: Section) -> tuple[str, ...]:
@@ -92,12 +126,14 @@ def read_events(section: Section) -> tuple[str, ...]:
     if not section.has("event"):
         section.problem("event", "'event' is missing: a name, a list of names, or a glob")
     events = section.texts("event")
+    _check_events(section, "event", events)
+    return events
+
+
+def _check_events(section: Section, key: str, events: Iterable[str]) -> None:
     for event in events:
         if not (EVENT_NAME.fullmatch(event) or _PATTERN.fullmatch(event)):
-            section.problem(
-                "event", f"'{event}' is no event name or glob ([a-z0-9_.*?], at most 128 characters)"
-            )
-    return events
+            section.problem(key, f"'{event}' is no event name or glob ([a-z0-9_.*?], at most 128 characters)")
 
 
 def read_condition(section: Section, key: str) -> Predicate | None:
@@ -121,85 +157,32 @@ def _budgets(section: Section, defaults: Defaults) -> Defaults:
             "exemplar", ("correlation_id", "none"), "correlation_id" if defaults.exemplar else "none"
         )
         == "correlation_id",
+        birth_zero=section.choice("birth", ("value", "zero"), "zero" if defaults.birth_zero else "value")
+        == "zero",
     )
 
 
-def _check_later_values(section: Section) -> None:
-    for key, only in (("expire", "never"), ("birth", "value")):
-        if section.has(key) and section.entry(key).text != only:
-            section.problem(key, f"'{key}: {section.entry(key).text}' is not supported yet, only '{only}'")
+def _expire(section: Section, defaults: Defaults, kind: MetricType) -> float | None:
+    """How long a series stays; what is said for all metrics of a file is not meant for gauges."""
+    usual = GAUGE_EXPIRE_SECONDS if kind == "gauge" else defaults.expire_seconds
+    return _never_or_seconds(section, usual)
+
+
+def _never_or_seconds(section: Section, usual: float | None) -> float | None:
+    if not section.has("expire"):
+        return usual
+    if section.entry("expire").text == "never":
+        return None
+    seconds = section.seconds("expire", 300.0)
+    if seconds < _SHORTEST_EXPIRE_SECONDS:
+        section.problem("expire", "'expire' must be 'never', or a minute or more")
+    return seconds
 
 
 def _labels(section: Section, defaults: Defaults, maps: Mapping[str, Node]) -> tuple[LabelRule, ...]:
     own = read_labels(section.pairs("labels"), maps, section.problems)
     named = {label.name for label in own}
     return (*(label for label in defaults.labels if label.name not in named), *own)
-
-
-def _value(section: Section, name: str, kind: str) -> ValueRule | None:
-    key = _VALUE_KEY[kind]
-    for other in _VALUE_KEY.values():
-        if other != key and section.has(other):
-            section.problem(
-                other, f"a {kind} takes no '{other}'" + ("" if kind == "counter" else f", but '{key}'")
-            )
-    if not section.has(key):
-        if kind != "counter":
-            section.problem(key, f"a {kind} needs '{key}': the field that holds its value")
-        return None
-    if isinstance(section.entry(key).value, str):
-        field = section.text(key)
-        _check_field(section, key, field)
-        return ValueRule(field=field)
-    inner = Section(section.entry(key), section.problems, what=f"'{key}'", keys=("from", "unit"))
-    field = inner.required("from")
-    _check_field(inner, "from", field)
-    multiply, divide = _scale(inner, name)
-    return ValueRule(field=field, multiply=multiply, divide=divide)
-
-
-def _check_field(section: Section, key: str, field: str) -> None:
-    for problem in field_name_problems(field) if field else ():
-        section.problem(key, f"'{field}' {problem}")
-    if field in ("event", "service", "level", "timestamp", "correlation_id"):
-        section.problem(key, f"'{field}' is never a number")
-
-
-def _scale(section: Section, name: str) -> tuple[float, float]:
-    if not section.has("unit"):
-        return 1.0, 1.0
-    scales: Mapping[str, tuple[float, float]] = SCALES.get(unit(name) or "", {})
-    word = section.text("unit")
-    if word in scales:
-        return scales[word]
-    if scales:
-        section.problem(
-            "unit", f"'{word}' does not become {unit(name)}: {', '.join(scales)}", word=word, known=scales
-        )
-    else:
-        section.problem("unit", f"'{name}' ends in no unit that values are converted to: {', '.join(SCALES)}")
-    return 1.0, 1.0
-
-
-def _buckets(section: Section, kind: str) -> tuple[float, ...]:
-    if kind != "histogram":
-        if section.has("buckets"):
-            section.problem("buckets", f"a {kind} takes no 'buckets'")
-        return ()
-    if not section.has("buckets"):
-        section.problem("buckets", "a histogram needs 'buckets': upper bounds, ascending")
-        return ()
-    bounds: list[Any] = [node.value for node in section.items("buckets")]
-    numbers = [
-        float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)
-    ]
-    ascending = all(low < high for low, high in pairwise(numbers))
-    if len(numbers) != len(bounds) or not numbers or not ascending or not all(map(math.isfinite, numbers)):
-        section.problem("buckets", "'buckets' must be ascending finite numbers; +Inf comes by itself")
-        return ()
-    if len(numbers) > _MAX_BUCKETS:
-        section.problem("buckets", f"more than {_MAX_BUCKETS} buckets")
-    return tuple(numbers)
 
 
 def _init(section: Section, labels: tuple[LabelRule, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:

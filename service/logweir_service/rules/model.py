@@ -12,6 +12,16 @@ from .expression import FAULTS, Predicate
 SCRUB_PATTERNS: Final = ("card", "jwt", "bearer", "email")
 
 MetricType = Literal["counter", "gauge", "histogram"]
+"""How a metric is exposed; one of distinct values is a gauge."""
+
+Across = Literal["sum", "max", "min"]
+"""How the values of a service's instances become one."""
+
+INSTANCE: Final = "service_instance_id"
+"""The field that tells two processes of one service apart."""
+
+GAUGE_EXPIRE_SECONDS: Final = 300.0
+"""How long a gauge is shown after it was set, where its rule says nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +49,30 @@ class ValueRule:
     field: str
     multiply: float = 1.0
     divide: float = 1.0
+    cumulative: bool = False
+    """The field counts up by itself, in each instance, and begins at 0 again with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRule:
+    """What is going on between two events: from its start to its end, known by a key."""
+
+    start: tuple[str, ...]
+    """Names or globs."""
+    end: tuple[str, ...]
+    key: str
+    """The field that both events share; within one service."""
+    timeout_seconds: float
+    """After which the end is not waited for any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistinctRule:
+    """How many different values a field had within windows of time."""
+
+    field: str
+    windows: tuple[tuple[str, float], ...]
+    """Text of the label ``window``, and seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +87,12 @@ class MetricRule:
     when: Predicate | None = None
     value: ValueRule | None = None
     """None counts events."""
+    across: Across | None = None
+    """Of a gauge: None has one series per instance."""
+    pair: PairRule | None = None
+    distinct: DistinctRule | None = None
+    once: str | None = None
+    """A field of which each value counts once; events without it all count."""
     labels: tuple[LabelRule, ...] = ()
     buckets: tuple[float, ...] = ()
     """Upper bounds of a histogram, ascending, without infinity."""
@@ -62,6 +102,10 @@ class MetricRule:
     """Per label, metric and service."""
     exemplar: bool = True
     """Whether samples point at the correlation id of an event that made them."""
+    expire_seconds: float | None = None
+    """A series goes so long after its last event; None keeps it."""
+    birth_zero: bool = False
+    """Whether a new series shows 0 for its first minute, so that its first event is an increase."""
     init: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Label and texts: the product is shown as 0 once a service is seen."""
 
@@ -74,18 +118,34 @@ class MetricRule:
             max_label_values=self.max_label_values,
             exemplar=self.exemplar,
             init=self.init,
+            birth_zero=self.birth_zero,
+            expire_seconds=self.expire_seconds,
         )
 
     @property
     def fields(self) -> frozenset[str]:
         """Every event field it reads."""
-        return self.used_fields.union(*(label.fields for label in self.labels))
+        found = self.used_fields.union(*(label.fields for label in self.labels))
+        if self.pair is not None:
+            found |= {self.pair.key}
+        return found | {INSTANCE} if self.per_instance else found
 
     @property
     def used_fields(self) -> frozenset[str]:
-        """The event fields read by its condition and its value."""
-        condition = self.when.fields if self.when is not None else frozenset()
-        return condition | ({self.value.field} if self.value is not None else frozenset())
+        """The event fields read by its condition and for its value."""
+        used = set(self.when.fields) if self.when is not None else set()
+        if self.value is not None:
+            used.add(self.value.field)
+        if self.distinct is not None:
+            used.add(self.distinct.field)
+        if self.once is not None:
+            used.add(self.once)
+        return frozenset(used)
+
+    @property
+    def per_instance(self) -> bool:
+        """Whether it keeps something of each instance beside its series."""
+        return self.across is not None or (self.value is not None and self.value.cumulative)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

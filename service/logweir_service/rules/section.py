@@ -106,6 +106,15 @@ class Section:
         self.problem(key, f"'{key}' must be a duration such as 500ms, 10s, 5m, 1h or 7d")
         return default
 
+    def durations(self, key: str, default: Mapping[str, float]) -> Mapping[str, float]:
+        """A list of durations: each as it was written, and its seconds."""
+        if key not in self._entries:
+            return default
+        found = {text: _DURATION.fullmatch(text) for text in self.texts(key)}
+        if not found or not all(found.values()):
+            self.problem(key, f"'{key}' must be a list of durations such as 5m, 1h or 7d")
+        return {text: float(match[1]) * _SECONDS[match[2]] for text, match in found.items() if match}
+
     def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """A scalar, or a list of scalars, each as it was written."""
         if key not in self._entries:

@@ -12,10 +12,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from logweir_service.event import Event, event_type
-from logweir_service.rules import LabelRule, MetricRule, ValueRule, compile_predicate
+from logweir_service.rules import DistinctRule, LabelRule, MetricRule, ValueRule, compile_predicate
 
-FIELDS = ("environment", "a", "b", "c")
+FIELDS = ("environment", "service_instance_id", "a", "b", "c")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOWS = (("1h", 3600.0), ("10m", 600.0))
 
 odd_values = st.one_of(
     st.sampled_from([None, 0, 1, 2, True, False, 1.0, 2.5, -1, -0.0, 200, 200.0, 10**12, 1e300, 2**64 - 1]),
@@ -50,8 +51,12 @@ conditions = st.sampled_from(
 
 @st.composite
 def metric_rules(draw: st.DrawFn, name: str) -> MetricRule:
-    kind: Any = draw(st.sampled_from(["counter", "gauge", "histogram"]))
-    value = ValueRule(field=draw(st.sampled_from("abc")), divide=draw(st.sampled_from([1.0, 1000.0])))
+    kind: Any = draw(st.sampled_from(["counter", "gauge", "histogram", "distinct"]))
+    value = ValueRule(
+        field=draw(st.sampled_from("abc")),
+        divide=draw(st.sampled_from([1.0, 1000.0])),
+        cumulative=kind == "counter" and draw(st.booleans()),
+    )
     text = draw(st.none() | conditions)
     own = draw(st.lists(label_rules, max_size=2))
     labels = [
@@ -61,11 +66,15 @@ def metric_rules(draw: st.DrawFn, name: str) -> MetricRule:
     labels += [replace(label, name=f"x{place}") for place, label in enumerate(own)]
     return MetricRule(
         name=f"{name}_total" if kind == "counter" else f"{name}_{kind}_seconds",
-        type=kind,
+        type="gauge" if kind == "distinct" else kind,
         help="",
         events=draw(st.sampled_from([("x.a",), ("x.*",), ("*",), ("x.a", "x.b"), ("?.b",)])),
         when=compile_predicate(text) if text else None,
-        value=value if kind != "counter" or draw(st.booleans()) else None,
+        value=value if kind != "distinct" and (kind != "counter" or draw(st.booleans())) else None,
+        across=draw(st.sampled_from([None, "sum", "max", "min"])) if kind == "gauge" else None,
+        distinct=DistinctRule(field="a", windows=WINDOWS) if kind == "distinct" else None,
+        once=draw(st.sampled_from([None, None, "b"])) if kind == "counter" else None,
+        expire_seconds=draw(st.sampled_from([None, 60.0, 300.0])),
         labels=tuple(labels[draw(st.integers(0, 2)) :]),
         buckets=draw(st.sampled_from([(0.5, 1.0, 2.0), (-1.0, 0.0), (1.0,)])) if kind == "histogram" else (),
         max_series=draw(st.sampled_from([1, 3, 2000])),
@@ -85,7 +94,11 @@ def events(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
             ),
             "correlation_id": st.sampled_from([None, "c1"]),
         },
-        optional={"environment": st.sampled_from(["prod", "test", None]), **dict.fromkeys("abc", values)},
+        optional={
+            "environment": st.sampled_from(["prod", "test", None]),
+            "service_instance_id": st.sampled_from(["i1", "i2", 7]),
+            **dict.fromkeys("abc", values),
+        },
     )
 
 

@@ -1,0 +1,162 @@
+"""Reads where a metric's numbers come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, cast
+
+from .model import Across, DistinctRule, PairRule, ValueRule
+from .names import SCALES, field_name_problems, unit
+from .section import Section
+
+VALUE_KEYS: Final = ("add", "total", "set", "observe", "pair", "of")
+"""Each says where the value comes from; a rule has one of them, or counts events."""
+
+_TAKES: Final[Mapping[str, Sequence[str]]] = {
+    "counter": ("add", "total"),
+    "gauge": ("set", "pair"),
+    "histogram": ("observe",),
+    "distinct": ("of",),
+}
+_MAX_BUCKETS: Final = 100
+_MAX_WINDOWS: Final = 5
+_FIXED: Final = ("event", "service", "level", "timestamp", "correlation_id")
+
+
+def check_value_keys(section: Section, kind: str) -> None:
+    """Say which keys do not go with the type of a metric, or with one another."""
+    takes = _TAKES[kind]
+    given = [key for key in VALUE_KEYS if section.has(key)]
+    for key in given:
+        if key not in takes:
+            instead = "" if kind == "counter" else f", but {' or '.join(map(repr, takes))}"
+            section.problem(key, f"a {kind} takes no '{key}'{instead}")
+    if len(given) > 1 and set(given) <= set(takes):
+        section.problem(given[1], f"'{given[0]}' and '{given[1]}' both say where the value comes from")
+    if kind != "counter" and not set(given) & set(takes):
+        section.problem(takes[0], f"a {kind} needs '{takes[0]}': the field that holds its value")
+    for key, only in (
+        ("across", "gauge"),
+        ("once", "counter"),
+        ("buckets", "histogram"),
+        ("windows", "distinct"),
+    ):
+        if section.has(key) and kind != only:
+            section.problem(key, f"a {kind} takes no '{key}'")
+
+
+def read_value(section: Section, name: str, kind: str) -> ValueRule | None:
+    """Read the field of a value and its unit; None where there is none."""
+    for key in _TAKES[kind]:
+        if key in ("add", "total", "set", "observe") and section.has(key):
+            return _value(section, key, name)
+    return None
+
+
+def read_across(section: Section) -> Across | None:
+    """Read how instances become one."""
+    if not section.has("across"):
+        return None
+    if section.has("pair"):
+        section.problem("across", "'pair' counts over all instances and takes no 'across'")
+    return cast(Across, section.choice("across", ("sum", "max", "min"), "sum"))
+
+
+def read_pair(section: Section) -> PairRule | None:
+    """Read what goes on between two events; None where nothing does."""
+    if not section.has("pair"):
+        return None
+    keys = ("start", "end", "key", "timeout")
+    inner = Section(section.entry("pair"), section.problems, what="'pair'", keys=keys)
+    for key in ("start", "end"):
+        if not inner.has(key):
+            inner.problem(key, f"'{key}' is missing in 'pair': the events that {key} it")
+    field = inner.required("key")
+    check_field(inner, "key", field)
+    timeout = inner.seconds("timeout", 3600.0)
+    if not 1.0 <= timeout <= 30 * 86_400:
+        inner.problem("timeout", "'timeout' must be from 1s to 30d")
+    return PairRule(start=inner.texts("start"), end=inner.texts("end"), key=field, timeout_seconds=timeout)
+
+
+def read_distinct(section: Section, kind: str) -> DistinctRule | None:
+    """Read whose values are told apart, and in which windows; None where none are."""
+    if kind != "distinct":
+        return None
+    field = section.text("of")
+    check_field(section, "of", field)
+    windows = section.durations("windows", {"1h": 3600.0, "1d": 86_400.0, "7d": 7 * 86_400.0})
+    if len(windows) > _MAX_WINDOWS or not all(60.0 <= seconds <= 90 * 86_400 for seconds in windows.values()):
+        section.problem("windows", f"'windows' are at most {_MAX_WINDOWS}, each from 1m to 90d")
+    return DistinctRule(field=field, windows=tuple(windows.items()))
+
+
+def read_once(section: Section) -> str | None:
+    """Read the field of which each value counts once."""
+    if not section.has("once"):
+        return None
+    field = section.text("once")
+    check_field(section, "once", field)
+    return field
+
+
+def read_buckets(section: Section, kind: str) -> tuple[float, ...]:
+    """Read the upper bounds of a histogram."""
+    if kind != "histogram":
+        return ()
+    if not section.has("buckets"):
+        section.problem("buckets", "a histogram needs 'buckets': upper bounds, ascending")
+        return ()
+    bounds: list[Any] = [node.value for node in section.items("buckets")]
+    numbers = [
+        float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)
+    ]
+    ascending = all(low < high for low, high in pairwise(numbers))
+    if len(numbers) != len(bounds) or not numbers or not ascending or not all(map(math.isfinite, numbers)):
+        section.problem("buckets", "'buckets' must be ascending finite numbers; +Inf comes by itself")
+        return ()
+    if len(numbers) > _MAX_BUCKETS:
+        section.problem("buckets", f"more than {_MAX_BUCKETS} buckets")
+    return tuple(numbers)
+
+
+def check_field(section: Section, key: str, field: str) -> None:
+    """Say why a field cannot be read by a rule."""
+    for problem in field_name_problems(field) if field else ():
+        section.problem(key, f"'{field}' {problem}")
+
+
+def _value(section: Section, key: str, name: str) -> ValueRule:
+    if isinstance(section.entry(key).value, str):
+        field = section.text(key)
+        _check_number(section, key, field)
+        return ValueRule(field=field, cumulative=key == "total")
+    inner = Section(section.entry(key), section.problems, what=f"'{key}'", keys=("from", "unit"))
+    field = inner.required("from")
+    _check_number(inner, "from", field)
+    multiply, divide = _scale(inner, name)
+    return ValueRule(field=field, multiply=multiply, divide=divide, cumulative=key == "total")
+
+
+def _check_number(section: Section, key: str, field: str) -> None:
+    check_field(section, key, field)
+    if field in _FIXED:
+        section.problem(key, f"'{field}' is never a number")
+
+
+def _scale(section: Section, name: str) -> tuple[float, float]:
+    if not section.has("unit"):
+        return 1.0, 1.0
+    scales: Mapping[str, tuple[float, float]] = SCALES.get(unit(name) or "", {})
+    word = section.text("unit")
+    if word in scales:
+        return scales[word]
+    if scales:
+        section.problem(
+            "unit", f"'{word}' does not become {unit(name)}: {', '.join(scales)}", word=word, known=scales
+        )
+    else:
+        section.problem("unit", f"'{name}' ends in no unit that values are converted to: {', '.join(SCALES)}")
+    return 1.0, 1.0
