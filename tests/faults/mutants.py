@@ -52,13 +52,13 @@ MUTANTS: Final = {
             "        letters = [letter for each in staged",
             "        for each in staged:\n"
             "            if each.lsn:\n"
-            "                _ = [*self.numbers.derive(each.fresh.lines, group.received)]\n"
+            "                _ = [*self.numbers.derive(each.fresh.lines, group.received, None)]\n"
             "        letters = [letter for each in staged",
         ),
         Edit(
             "pipeline/pipeline.py",
-            "for events in self.numbers.derive(each.fresh.lines, group.received):",
-            "for events in self.counting(self.numbers.rules).derive(each.fresh.lines, group.received):",
+            "for events in self.numbers.derive(each.fresh.lines, group.received, position):",
+            "for events in self.counting(self.numbers.rules).derive(each.fresh.lines, group.received, None):",
         ),
     ),
     "checkpoint without the streams' marks": Mutant(

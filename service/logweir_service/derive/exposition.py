@@ -86,7 +86,8 @@ def _gauges(parts: list[str], metric: Metric, name: str, *, now: float) -> None:
             texts = template.split("\0")
             parts += [f"{before}{_number(value)}\n" for before, value in zip(texts, values, strict=True)]
             continue
-        value = fold(series.cell[3], rule.across, since=oldest) if rule.across else series.cell[0]
+        values = series.cell[3]  # none of an instance where only `init` made the series
+        value = fold(values, rule.across, since=oldest) if rule.across and values else series.cell[0]
         if value is not None:
             parts.append(f"{template}{_number(value)}\n")
 

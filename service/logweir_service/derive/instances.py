@@ -46,10 +46,8 @@ def grown(totals: Totals, event: Event, total: float) -> float | None:
 
 
 def keep(values: Values, event: Event, value: float, received: float) -> bool:
-    """Take an instance's value; False where it is no news: late, or of one instance too many."""
+    """Take an instance's value; False where it is older than the last, or of one instance too many."""
     at, name = seconds(event.timestamp), _instance(event)
-    if at <= received - MAX_AGE_SECONDS:
-        return False
     before = values.get(name)
     if before is None and len(values) >= MAX_INSTANCES:
         return False

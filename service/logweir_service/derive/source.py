@@ -99,7 +99,7 @@ class Source:
         self._add(depth + 1, f"if {raw}.__class__ is str or {raw}.__class__ is int:")
         self._cell(depth + 2, index)
         self._add(depth + 2, f"c{index}[0].add(str({raw}), received)", f"c{index}[2] = received")
-        self._add(depth + 1, "else:", f"    skip{index}('value', {raw})")
+        self._add(depth + 1, "else:", f"    skip{index}('value_type')")
 
     def _counter_of_value(self, depth: int, index: int, metric: Metric) -> None:
         self._cell(depth, index)
@@ -132,15 +132,14 @@ class Source:
             self._add(depth, f"c{index}[{metric.received_place}] = received")
 
     def _gauge(self, depth: int, index: int, metric: Metric) -> None:
-        if metric.rule.across is not None:
-            self._cell(depth, index)
-            self._add(depth, f"if keep(c{index}[3], e, v, received):", f"    c{index}[2] = received")
-            self._add(depth, "else:", f"    skip{index}('late')")
-            return
         self._add(depth, "t = seconds(e.timestamp)", f"if t > received - {MAX_AGE_SECONDS}:")
         self._cell(depth + 1, index)
-        self._add(depth + 1, f"if t > c{index}[1]:")
-        self._add(depth + 2, f"c{index}[0] = v", f"c{index}[1] = min(t, received)", f"c{index}[2] = received")
+        if metric.rule.across is None:
+            self._add(depth + 1, f"if t > c{index}[1]:")
+            self._add(depth + 2, f"c{index}[0] = v", f"c{index}[1] = min(t, received)")
+        else:
+            self._add(depth + 1, f"if keep(c{index}[3], e, v, received):")
+        self._add(depth + 2, f"c{index}[2] = received")
         self._add(depth + 1, "else:", f"    skip{index}('late')")
         self._add(depth, "else:", f"    skip{index}('late')")
 

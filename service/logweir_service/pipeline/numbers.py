@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from logweir_service.decode import StoredDecoder
 from logweir_service.derive import Derivation
 from logweir_service.event import Event
+from logweir_service.journal import StreamPosition
 from logweir_service.rules import RuleSet
 
 
@@ -19,11 +20,16 @@ class Numbers:
     derivation: Derivation
     decoder: StoredDecoder
 
-    def derive(self, lines: bytes, received: float) -> Iterator[Sequence[Event]]:
+    def derive(
+        self, lines: bytes, received: float, position: StreamPosition | None
+    ) -> Iterator[Sequence[Event]]:
         """Count the events of durable lines, and give them back some at a time."""
+        stream = position.stream if position else ""
         for events in self.decoder.events(lines):
-            self.derivation.apply(events, received)
+            self.derivation.apply(events, received, stream=stream)
             yield events
+        if position is not None and position.closed:
+            self.derivation.close(stream, received)
 
 
 @dataclass(frozen=True, slots=True)

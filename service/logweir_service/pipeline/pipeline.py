@@ -196,7 +196,7 @@ class Pipeline:
 
     def expose(self, *, openmetrics: bool) -> bytes:
         """Everything that a scrape gets: the derived series, then the service's own."""
-        derived = self.numbers.derivation.expose(openmetrics=openmetrics)
+        derived = self.numbers.derivation.expose(openmetrics=openmetrics, now=self.clock())
         return derived + self.telemetry.expose(openmetrics=openmetrics)
 
     async def _take(self, delivery: Delivery) -> Receipt:
@@ -304,7 +304,8 @@ class Pipeline:
         for each in staged:
             if each.lsn:
                 candidates, newest = 0, float("inf")
-                for events in self.numbers.derive(each.fresh.lines, group.received):
+                position = group.commits[each.lsn - group.first_lsn].position
+                for events in self.numbers.derive(each.fresh.lines, group.received, position):
                     if events:
                         candidates += self.promoter.count(events)
                         newest = min(newest, self.lag.take(events, group.received))

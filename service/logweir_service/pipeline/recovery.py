@@ -115,7 +115,7 @@ class Start:
         if self.stopping():
             raise RecoveryStopped(f"the journal was read up to commit {located.commit.lsn - 1}")
         found: set[str | None] = set()
-        for events in numbers.derive(located.lines, located.commit.received):
+        for events in numbers.derive(located.lines, located.commit.received, located.commit.position):
             found.update(map(_correlation_ids, events))
         found.discard(None)
         self.note(segment_first_lsn, located.offset, cast("set[str]", found))

@@ -97,6 +97,8 @@ def read_metric(
         birth_zero=budgets.birth_zero and exposed != "gauge",
     )
     rule = replace(rule, labels=_with_instance(rule))
+    if rule.distinct is not None and any(label.name == "window" for label in labels):
+        section.problem("labels", "label 'window' is made by the metric itself")
     sources = ", ".join(rule.events)
     help_text = section.text("help", f"Derived from {sources}.")
     return replace(rule, help=help_text, init=_init(section, rule.labels)), section.flag("replace")

@@ -87,7 +87,7 @@ class Reference:
             if not self._is_first(event, received):
                 return
             value = self._value(event)
-            if self.rule.across is None and self.rule.distinct is None:
+            if self.rule.distinct is None:
                 self._check_age(event, received)
             labels = self._admitted(self._labels(event), event.service)
         except Unusable as reason:
@@ -104,7 +104,7 @@ class Reference:
             self.values.setdefault(labels, []).append((str(value), received))
         elif self.rule.across is not None:
             known = self.values.setdefault(labels, {})
-            if at <= received - 300 or (instance in known and at <= known[instance][1]):
+            if instance in known and at <= known[instance][1]:
                 self.skipped["late"] += 1
                 return
             known[instance] = (value, min(at, received), received)

@@ -102,7 +102,7 @@ metrics:
     }
 
 
-GAUGE = "metrics: [{name: depth, type: gauge, event: x.a, set: depth}]"
+GAUGE = "metrics: [{name: depth, type: gauge, event: x.a, set: depth, across: max}]"
 
 
 def at(seconds: float, depth: float) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_openmetrics_names_families_units_and_beginnings(tmp_path: Path) -> None
         """
 metrics:
   - {name: paid_eur_total, type: counter, help: 'Said "paid".', event: x.a, add: n}
-  - {name: depth, type: gauge, event: x.a, set: n}
+  - {name: depth, type: gauge, event: x.a, set: n, across: max}
   - {name: wait_seconds, type: histogram, event: x.a, observe: n, buckets: [1], exemplar: none}
 """,
     )

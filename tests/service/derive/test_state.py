@@ -158,8 +158,8 @@ def test_what_is_counted_after_a_dump_is_not_in_it(tmp_path: Path) -> None:
 def test_a_gauge_that_nothing_has_set_takes_the_first_event_after_a_restart(tmp_path: Path) -> None:
     text = """
 metrics:
-  - {name: depth, type: gauge, event: x.a, set: depth, labels: {queue: {from: queue, allow: [mail]}},
-     init: {queue: [mail]}}
+  - {name: depth, type: gauge, event: x.a, set: depth, across: sum,
+     labels: {queue: {from: queue, allow: [mail]}}, init: {queue: [mail]}}
 """
     rules = rules_of(tmp_path, text)
     original = Derivation(rules)
