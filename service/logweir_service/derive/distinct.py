@@ -38,7 +38,7 @@ class _Window:
                 del self.sketches[old]
                 self._texts.pop(old, None)
             sketch = self.sketches[number] = hll_sketch(LOG2_REGISTERS)
-        sketch.update(value)
+        sketch.update(value or "\0")  # an empty text it would pass over
         self._texts.pop(number, None)
         self._shown = None
 

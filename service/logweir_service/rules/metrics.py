@@ -13,7 +13,7 @@ from logweir.fields import EVENT_NAME
 from .document import Node, Problems
 from .expression import BadExpression, Predicate, compile_predicate
 from .labels import read_labels
-from .model import GAUGE_EXPIRE_SECONDS, INSTANCE, LabelRule, MetricRule, MetricType, PairRule
+from .model import GAUGE_EXPIRE_SECONDS, INSTANCE, DistinctRule, LabelRule, MetricRule, MetricType, PairRule
 from .names import metric_name_problems
 from .section import Section
 from .values import (
@@ -74,7 +74,7 @@ def read_metric(
         section.problem("name", f"'{name}' {problem}")
     check_value_keys(section, kind)
     budgets = _budgets(section, defaults)
-    pair = read_pair(section)
+    pair, distinct = read_pair(section), read_distinct(section, kind)
     value = read_value(section, name, kind)
     labels = _labels(section, defaults, maps)
     rule = MetricRule(
@@ -86,14 +86,14 @@ def read_metric(
         value=value,
         across=read_across(section),
         pair=pair,
-        distinct=read_distinct(section, kind),
+        distinct=distinct,
         once=read_once(section),
         labels=labels,
         buckets=read_buckets(section, kind),
         max_series=budgets.max_series,
         max_label_values=budgets.max_label_values,
         exemplar=budgets.exemplar and exposed != "gauge",
-        expire_seconds=_expire(section, defaults, exposed),
+        expire_seconds=_expire(section, defaults, pair, distinct),
         birth_zero=budgets.birth_zero and exposed != "gauge",
     )
     rule = replace(rule, labels=_with_instance(rule))
@@ -164,9 +164,18 @@ def _budgets(section: Section, defaults: Defaults) -> Defaults:
     )
 
 
-def _expire(section: Section, defaults: Defaults, kind: MetricType) -> float | None:
+def _expire(
+    section: Section, defaults: Defaults, pair: PairRule | None, distinct: DistinctRule | None
+) -> float | None:
     """How long a series stays; what is said for all metrics of a file is not meant for gauges."""
-    usual = GAUGE_EXPIRE_SECONDS if kind == "gauge" else defaults.expire_seconds
+    for key, reason in (("pair", "has its timeout"), ("of", "has its windows")):
+        if section.has(key) and section.has("expire"):
+            section.problem("expire", f"'{key}' {reason} and takes no 'expire'")
+    if pair is not None:
+        return None
+    if distinct is not None:
+        return max((seconds for _, seconds in distinct.windows), default=None)
+    usual = GAUGE_EXPIRE_SECONDS if section.has("set") else defaults.expire_seconds
     return _never_or_seconds(section, usual)
 
 

@@ -134,6 +134,8 @@ def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, probl
         ("{name: a, type: gauge, pair: {start: b, end: C, key: d}}", "no event name or glob"),
         ("{name: a, type: gauge, pair: {start: b, end: c, key: d, timeout: 60d}}", "from 1s to 30d"),
         ("{name: a, type: gauge, pair: {start: b, end: c, key: d}, across: sum}", "takes no 'across'"),
+        ("{name: a, type: gauge, pair: {start: b, end: c, key: d}, expire: 5m}", "takes no 'expire'"),
+        ("{name: a, type: distinct, event: x, of: y, expire: 5m}", "takes no 'expire'"),
         ("{name: a, type: distinct, event: x}", "a distinct needs 'of'"),
         ("{name: a, type: distinct, event: x, of: y, windows: [soon]}", "list of durations"),
         ("{name: a, type: distinct, event: x, of: y, windows: [1s]}", "each from 1m to 90d"),
