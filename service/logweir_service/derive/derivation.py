@@ -160,6 +160,10 @@ class Derivation:
             before = earlier.get(metric.rule.name)
             if before is not None and before.rule.counts_like(metric.rule):
                 resume(metric, metric_state(before))
+                if before.rule.expire_seconds is None:
+                    metric.begin_to_expire(other._received)
+                if not before.rule.birth_zero:
+                    metric.born_since = other._received
                 if before.rule.init != metric.rule.init:
                     metric.begun.clear()
         names = {metric.rule.name for metric in self._metrics}

@@ -106,7 +106,7 @@ def _oldest(metric: Metric, now: float) -> float:
 
 def _born_before(metric: Metric, now: float) -> float:
     """Series that began later show 0."""
-    return now - BIRTH_SECONDS if metric.rule.birth_zero else math.inf
+    return max(now - BIRTH_SECONDS, metric.born_since) if metric.rule.birth_zero else math.inf
 
 
 def _histograms(parts: list[str], metric: Metric, name: str, *, openmetrics: bool, now: float) -> None:

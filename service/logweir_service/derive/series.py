@@ -72,6 +72,8 @@ class Metric:
         """The services whose zero series of `init` are shown."""
         self.received_place = 3 if rule.type == "counter" else 2 if rule.type == "gauge" else -1
         """Where a cell says when its last event was received."""
+        self.born_since = float("-inf")
+        """Series that began no later show their values from then on, whatever their rule says of birth."""
         self.once = Once() if rule.once is not None else None
         self.pairs: Pairs | None = None
         self._texts = labeller(rule.labels)
@@ -131,6 +133,14 @@ class Metric:
         series.cell[0] += by
         series.cell[1] = series.cell[2] = received
         return series.labels
+
+    def begin_to_expire(self, received: float) -> None:
+        """Let the time of series that were kept for ever until now count from `received` on."""
+        place = self.label_names.index("service") if "service" in self.label_names else None
+        for each in self.series.values():
+            each.cell[self.received_place] = received
+            if place is not None and OTHER not in each.labels:
+                each.owner = each.labels[place]
 
     def expire(self, received: float) -> bool:
         """Forget the series that had no event for as long as the rule says; whether there were any."""

@@ -57,6 +57,8 @@ class MetricState(msgspec.Struct, frozen=True):
     """The services whose budgets they use, where series expire."""
     further: list[Any] = []
     """What a series keeps beside its value: of instances, of distinct values."""
+    born_since: float | None = None
+    """See `Metric.born_since`; None where nothing was."""
     pairs: list[Any] | None = None
     once: list[Any] | None = None
 
@@ -100,6 +102,7 @@ def metric_state(metric: Metric) -> MetricState:
         received=[series.cell[metric.received_place] for series in every] if expires else [],
         owners=[series.owner for series in every] if expires else [],
         further=_further(metric),
+        born_since=metric.born_since if math.isfinite(metric.born_since) else None,
         pairs=metric.pairs.dump() if metric.pairs is not None else None,
         once=metric.once.dump() if metric.once is not None else None,
     )
@@ -155,6 +158,7 @@ def resume(metric: Metric, state: MetricState) -> None:
         metric.resume(map(Series, rows, state.created, cells, owners))
     metric.budgets = {each.service: Budget(each.series, each.values) for each in state.budgets}
     metric.begun = set(state.begun)
+    metric.born_since = -math.inf if state.born_since is None else state.born_since
     if metric.pairs is not None and state.pairs is not None:
         metric.pairs.restore(state.pairs)
     if metric.once is not None and state.once is not None:

@@ -62,6 +62,8 @@ def test_rules_that_did_not_change_keep_their_numbers_and_beginnings(tmp_path: P
         ("kind: kind}", "kind: kind}\n    max_label_values: 1"),
         ("kind: kind}", "kind: kind}\n    exemplar: none"),
         ("kind: kind}", "kind: kind}\n    init: {kind: [z]}"),
+        ("kind: kind}", "kind: kind}\n    expire: 1h"),
+        ("kind: kind}", "kind: kind}\n    birth: zero"),
     ],
 )
 def test_a_rule_that_means_the_same_keeps_its_numbers(tmp_path: Path, old: str, new: str) -> None:
@@ -158,3 +160,17 @@ def test_zero_series_that_a_rule_shows_newly_are_shown(tmp_path: Path) -> None:
         "a_total{environment=unknown,kind=z}": 0,
         "a_total{environment=unknown,kind=zz}": 0,
     }
+
+
+def test_a_rule_that_lets_series_expire_from_now_on_gives_those_there_are_their_time(tmp_path: Path) -> None:
+    before = counted(rules_of(tmp_path, RULES))
+    before.apply([], RECEIVED + 3600)
+    rules = rules_of(
+        tmp_path, RULES.replace("kind: kind}", "kind: kind}\n    expire: 10m\n    max_series: 2")
+    )
+    after = adopted(before, rules)
+    assert samples(after)["things_total{service=shop,kind=a}"] == 1
+    after.apply(decoded(rules, [{"kind": "b"}]), RECEIVED + 4000)
+    after.apply(decoded(rules, [{"kind": "c"}]), RECEIVED + 4300)
+    shown = {name: value for name, value in samples(after).items() if name.startswith("things")}
+    assert shown == {"things_total{service=shop,kind=b}": 2, "things_total{service=shop,kind=c}": 1}
