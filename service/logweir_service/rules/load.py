@@ -23,11 +23,14 @@ _KEYS: Final = ("version", "defaults", "maps", "metrics", "promote", "store", "s
 _PACK_LABELS: Final = "LOGWEIR_PACK_LABELS"
 """Where whoever set the labels of the packs can mend them."""
 
+_ONLY_BY_NAME: Final = frozenset({"compat"})
+"""Packs that ``packs`` leaves out: they count again, under other names, what the others count."""
+
 _MAX_FILE_BYTES: Final = 5_000_000
 
 
 def load(sources: Sequence[str | Path], *, pack_labels: Sequence[str] | None = None) -> RuleSet:
-    """Read sources in order: ``packs`` (all shipped ones), ``packs/http``, a YAML file, or a folder of them.
+    """Read sources in order: ``packs`` (all but ``packs/compat``), ``packs/http``, a YAML file, or a folder.
 
     Tests of rules (``*_test.yaml``) in a folder are left out. ``pack_labels`` takes the place of the labels
     that the packs put on every metric; each is named as the field it comes from. Raises `RulesError` with all
@@ -142,7 +145,7 @@ def _files(source: str, problems: Problems) -> Iterator[RuleSource]:
     """Each file that a source means."""
     packs = {file.name.removesuffix(".yaml"): file for file in _shipped()}
     if source == "packs":
-        yield from (_pack(name, pack) for name, pack in packs.items())
+        yield from (_pack(name, pack) for name, pack in packs.items() if name not in _ONLY_BY_NAME)
     elif source.startswith("packs/") and not Path(source).exists():
         name = source.removeprefix("packs/").removesuffix(".yaml")
         if name in packs:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from logweir.fields import CORRELATION_ID
 from logweir_service.derive import Derivation
-from logweir_service.rules import LabelRule, MetricRule, RuleSet, ValueRule, load
+from logweir_service.rules import LabelRule, MetricRule, RuleSet, ValueRule
 
 from .events import RECEIVED, decoded, rules_of
 
@@ -205,27 +204,3 @@ def test_a_label_value_of_ten_megabytes_is_cut_and_not_kept() -> None:
     assert len(derivation.expose(openmetrics=False)) < 700
     take: Any = derivation._tables["info"]["x.a"]
     assert take.__globals__["entries"] == {}
-
-
-@pytest.mark.fault(39)
-@pytest.mark.needs("promtool")
-def test_promtool_finds_nothing_to_say_about_the_packs() -> None:
-    rules = load(["packs"])
-    raw = [
-        dict.fromkeys(rule.fields - {"event", "level", "service", "environment", "correlation_id"}, 1)
-        | {"event": event.replace("*", "any"), "level": level, "environment": 'a"b\\c\nd # HELP x}'}
-        for rule in rules.metrics
-        for event in rule.events
-        for level in ("info", "error")
-    ]
-    for row in raw:
-        row |= {"error_type": "E", "cache_result": "hit"}
-    derivation = Derivation(rules)
-    derivation.apply(decoded(rules, raw), RECEIVED)
-    derivation.apply(decoded(rules, [{"event": "cache.operation", "cache_result": "miss"}]), RECEIVED)
-    text = derivation.expose(openmetrics=False)
-    assert {rule.name for rule in rules.metrics} == {
-        line.split()[2] for line in text.decode().splitlines() if line.startswith("# TYPE")
-    }
-    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")

@@ -1,0 +1,56 @@
+"""The tests of the packs, run on a derivation."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from logweir_service.derive import Derivation
+from logweir_service.rules import load
+from tests.service.derive.events import decoded
+
+from .tests_of_packs import documents
+
+
+def seconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([0-9.]+)([smhd])", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+
+
+def samples(text: str) -> dict[str, dict[Any, float]]:
+    found: dict[str, dict[Any, float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+CASES = [
+    pytest.param(document["rules"], case, id=f"{name}: {case['name']}")
+    for name, document in documents()
+    for case in document["tests"]
+]
+
+
+@pytest.mark.parametrize(("sources", "case"), CASES)
+def test_runs(sources: list[str], case: Any) -> None:
+    rules = load(sources)
+    derivation = Derivation(rules)
+    start = case["start"].replace(tzinfo=UTC).timestamp()
+    steps = [(seconds(each["at"]), 0, each) for each in case["input"]]
+    steps += [(seconds(each["at"]), 1, each) for each in case["expect"]]
+    for at, kind, each in sorted(steps, key=lambda step: step[:2]):
+        if kind == 0:
+            fields = {k: v for k, v in each.items() if k not in ("at", "repeat")}
+            fields["timestamp"] = datetime.fromtimestamp(start + at, UTC).isoformat()
+            derivation.apply(decoded(rules, [fields] * each.get("repeat", 1)), start + at)
+            continue
+        shown = samples(derivation.expose(openmetrics=False, now=start + at).decode())
+        for name, expected in samples(each.get("metrics", "")).items():
+            assert shown.get(name) == pytest.approx(expected), name
+        assert [name for name in each.get("absent", ()) if any(s.startswith(name) for s in shown)] == []
+    assert {reason for _, reason in derivation.skipped} <= {"timeout"}
