@@ -1,4 +1,4 @@
-"""What the tests of the packs tell."""
+"""What the tests of the packs and of the example tell."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-FILES = sorted(Path(__file__).parent.glob("*_test.yaml"))
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+FILES = sorted([*Path(__file__).parent.glob("*_test.yaml"), *EXAMPLES.glob("*_test.yaml")])
 
 
-def documents() -> Iterator[tuple[str, Any]]:
-    """Each file's name and what stands in it."""
+def documents() -> Iterator[tuple[Path, Any]]:
+    """Each file, and what stands in it."""
     for file in FILES:
-        yield file.stem, YAML(typ="safe", pure=True).load(file.read_text())
+        yield file, YAML(typ="safe", pure=True).load(file.read_text())
 
 
 def inputs() -> Iterator[dict[str, Any]]:
-    """Every event that a test of a pack sends."""
+    """Every event that a test sends."""
     for _, document in documents():
         for case in document["tests"]:
             for each in case["input"]:

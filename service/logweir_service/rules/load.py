@@ -115,14 +115,24 @@ class _Building:
             self._scrub.append(read_scrub(section.entry("scrub"), self._problems))
 
     def check_families(self) -> None:
-        """OpenMetrics names a counter's family without ``_total``; no other metric may have that name."""
+        """OpenMetrics names a counter's family without ``_total``; no other metric may have that name.
+
+        Nor may a family be named as the samples that say when the series of another began (``_created``).
+        """
         families: dict[str, str] = {}
         for rule in self._metrics.values():
             name = family(rule.name, rule.type)
             if name in families:
-                node = self._places["metric", rule.name]
-                self._problems.add(node, f"'{rule.name}' and '{families[name]}' are one name to OpenMetrics")
+                self._clash(rule.name, families[name])
             families[name] = rule.name
+        for name, metric in families.items():
+            other = families.get(name.removesuffix("_created"), metric)
+            if other != metric and self._metrics[other].type != "gauge":
+                self._clash(metric, other)
+
+    def _clash(self, name: str, other: str) -> None:
+        node = self._places["metric", name]
+        self._problems.add(node, f"'{name}' and '{other}' are one name to OpenMetrics")
 
     def _place(self, what: str, name: str, node: Node, *, replace: bool) -> None:
         earlier = self._places.get((what, name))

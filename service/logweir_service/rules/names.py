@@ -102,7 +102,7 @@ def metric_name_problems(name: str, kind: str) -> Iterator[str]:
     if kind != "counter" and name.endswith("_total"):
         yield f"is a {kind} and must not end in _total"
     base = name.removesuffix("_total")
-    if base.endswith(_RESERVED_ENDINGS):
+    if base.endswith(_RESERVED_ENDINGS) and not (kind == "counter" and base.endswith("_created")):
         yield f"must not end in {', '.join(_RESERVED_ENDINGS)}, which Prometheus gives a meaning"
     yield from _word_problems(base)
     if kind == "histogram" and unit(name) is None:

@@ -241,3 +241,20 @@ def test_pack_labels_take_the_place_of_those_in_the_packs_only(tmp_path: Path) -
     assert labels["a_total"] == ["service"]
     with pytest.raises(RulesError, match="label 'job' is kept by Prometheus"):
         load(["packs"], pack_labels=["job"])
+
+
+@pytest.mark.parametrize("other", ["orders_total", "orders_seconds"])
+def test_a_counter_of_what_was_created_is_none_of_another_metrics_beginnings(
+    tmp_path: Path, other: str
+) -> None:
+    kind = "counter" if other == "orders_total" else "histogram, observe: a, buckets: [1]"
+    created = other.removesuffix("_total") + "_created_total"
+    text = f"""version: 1
+metrics:
+  - {{name: {created}, type: counter, event: x.a}}
+"""
+    (tmp_path / "rules.yaml").write_text(text)
+    assert load([tmp_path]).metrics[0].name == created
+    (tmp_path / "rules.yaml").write_text(text + f"  - {{name: {other}, type: {kind}, event: x.a}}\n")
+    with pytest.raises(RulesError, match=rf"rules.yaml:3: '{created}' and '{other}' are one name"):
+        load([tmp_path])
