@@ -109,6 +109,12 @@ def _watch_numbers(pipeline: Pipeline) -> None:
         "service",
         lag.catching_up,
     )
+    telemetry.watch_by(
+        "logweir_source_last_event_timestamp_seconds",
+        "When the newest event of a service happened.",
+        "service",
+        lag.last_events,
+    )
     telemetry.watch("logweir_series", "Derived series.", lambda: pipeline.numbers.derivation.series)
     telemetry.watch_counts(
         "logweir_rule_skipped",

@@ -25,7 +25,7 @@ _timestamps = attrgetter("timestamp")
 
 
 class Lag:
-    """Counts the seconds between an event and its receipt, and knows which services are catching up."""
+    """Counts the seconds between an event and its receipt, and knows who speaks, and who catches up."""
 
     def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self.counts = [0] * (len(BOUNDS) + 1)
@@ -34,6 +34,7 @@ class Lag:
         """Seconds. Where the events of a piece share a bucket, their mean is taken as the middle of it."""
         self._ticks = ticks
         self._services: dict[str, tuple[bool, float]] = {}
+        self._last_events: dict[str, float] = {}
 
     def take(self, events: Sequence[Event], received: float) -> float:
         """Count some events of one commit; returns the lag of the newest of them, in seconds."""
@@ -51,13 +52,18 @@ class Lag:
             self.sum += lag
         return least
 
-    def heard(self, services: Set[str], lag: float) -> None:
-        """The newest event of a batch of these services was so late."""
+    def heard(self, services: Set[str], *, lag: float, received: float) -> None:
+        """The newest event of a batch of these services was so late, `received` in epoch seconds."""
         for service in services:
             if service in self._services or len(self._services) < _MAX_SERVICES:
                 self._services[service] = (lag > CATCHING_UP_SECONDS, self._ticks())
+                self._last_events[service] = max(self._last_events.get(service, 0.0), received - lag)
 
     def catching_up(self) -> Mapping[str, float]:
         """1 for each service that is catching up, 0 for those that are not, as far as they were heard of."""
         oldest = self._ticks() - _QUIET_SECONDS
         return {service: float(late and heard >= oldest) for service, (late, heard) in self._services.items()}
+
+    def last_events(self) -> Mapping[str, float]:
+        """When the newest event of each service happened, in epoch seconds; at the latest at its receipt."""
+        return dict(self._last_events)

@@ -311,7 +311,7 @@ class Pipeline:
                         newest = min(newest, self.lag.take(events, group.received))
                     yield
                 if each.fresh.count:
-                    self.lag.heard(each.fresh.services, newest)
+                    self.lag.heard(each.fresh.services, lag=newest, received=group.received)
                 offset = places[each.lsn - group.first_lsn]
                 self.index.note(group.segment_first_lsn, offset, each.fresh.correlation_ids)
                 self.promoter.committed(each.lsn, candidates)

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -88,25 +89,33 @@ class Clock:
 def test_service_is_catching_up_while_its_newest_events_are_late_and_it_speaks():
     clock = Clock()
     lag = Lag(ticks=clock)
-    lag.heard({"shop", "pay"}, 61.0)
+    lag.heard({"shop", "pay"}, lag=61.0, received=RECEIVED)
     assert lag.catching_up() == {"shop": 1.0, "pay": 1.0}
-    lag.heard({"pay"}, 60.0)
+    lag.heard({"pay"}, lag=60.0, received=RECEIVED)
     assert lag.catching_up() == {"shop": 1.0, "pay": 0.0}
     clock.now += 300
     assert lag.catching_up() == {"shop": 1.0, "pay": 0.0}
     clock.now += 1
     assert lag.catching_up() == {"shop": 0.0, "pay": 0.0}  # gone, not catching up
-    lag.heard({"shop"}, 3600.0)
+    lag.heard({"shop"}, lag=3600.0, received=RECEIVED)
     assert lag.catching_up()["shop"] == 1.0
+
+
+def test_the_last_event_of_a_service_is_its_newest_and_never_in_the_future():
+    lag = Lag()
+    lag.heard({"shop", "pay"}, lag=10.0, received=RECEIVED)
+    lag.heard({"shop"}, lag=3600.0, received=RECEIVED + 60)  # brings what it had kept
+    lag.heard({"pay"}, lag=0.0, received=RECEIVED + 60)
+    assert lag.last_events() == {"shop": RECEIVED - 10, "pay": RECEIVED + 60}
 
 
 @pytest.mark.fault(40)
 def test_made_up_services_beyond_a_limit_are_not_remembered():
     lag = Lag()
     for number in range(1500):
-        lag.heard({f"made-up-{number}"}, 100.0)
-    lag.heard({"made-up-0"}, 0.0)
-    assert len(lag.catching_up()) == 1000
+        lag.heard({f"made-up-{number}"}, lag=100.0, received=RECEIVED)
+    lag.heard({"made-up-0"}, lag=0.0, received=RECEIVED)
+    assert len(lag.catching_up()) == len(lag.last_events()) == 1000
     assert lag.catching_up()["made-up-0"] == 0.0
 
 
@@ -131,6 +140,9 @@ def test_service_that_catches_up_shows_in_a_scrape(tmp_path):
             read("logweir_event_lag_seconds_count"),
             read("logweir_event_lag_seconds_bucket", le="2.5"),
             read("logweir_event_lag_seconds_bucket", le="21600.0"),
+            time.time() - read("logweir_source_last_event_timestamp_seconds", service="shop"),
         )
 
-    assert living(settings, use) == ([1.0, 0.0, 1.0, 0.0], 6.0, 2.0, 6.0)
+    *found, silent_for = living(settings, use)
+    assert found == [[1.0, 0.0, 1.0, 0.0], 6.0, 2.0, 6.0]
+    assert 1.0 <= silent_for < 3600.0
