@@ -23,12 +23,15 @@ Generated from the rules of the packs by `python -m tests.rules.metrics_page`; a
 Every metric has the labels `service` and `environment` too; `LOGWEIR_PACK_LABELS` puts others in their place.
 A gauge that each instance tells for itself has `instance_id`, and an instance that is silent for 5 minutes is
 forgotten. "Fields" are those of the event that the rule reads. How rules work, and how to write your own:
-[rules](rules.md). What the service says of itself: [its own metrics](service-metrics.md).
+[rules](rules.md). What the service says of itself: [its own metrics](service-metrics.md). What Prometheus
+makes of them, such as `cache_hit_rate`: [recording rules](../deploy/prometheus/recording.yaml).
 """
 
 APART = {
     "compat": "Not among `packs`: the same events counted again under other names, for dashboards that have "
-    "them. `LOGWEIR_RULES=packs,packs/compat` adds them."
+    "them. `LOGWEIR_RULES=packs,packs/compat` adds them. `active_users_total{time_period}` and "
+    "`db_pool_size{state}` are recording rules; `external_api_calls_total` has `target` for what was its "
+    "`service`."
 }
 
 

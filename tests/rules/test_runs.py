@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logweir_service.derive import Derivation
 from logweir_service.rules import load
-from tests.service.derive.events import decoded
+from tests.service.derive.events import RECEIVED, decoded
 
 from .tests_of_packs import documents
 
@@ -45,16 +45,15 @@ CASES = [
 def test_runs(sources: list[str | Path], case: Any) -> None:
     rules = load(sources)
     derivation = Derivation(rules)
-    start = case["start"].replace(tzinfo=UTC).timestamp()
     steps = [(seconds(each["at"]), 0, each) for each in case["input"]]
     steps += [(seconds(each["at"]), 1, each) for each in case["expect"]]
     for at, kind, each in sorted(steps, key=lambda step: step[:2]):
         if kind == 0:
             fields = {k: v for k, v in each.items() if k not in ("at", "repeat")}
-            fields["timestamp"] = datetime.fromtimestamp(start + at, UTC).isoformat()
-            derivation.apply(decoded(rules, [fields] * each.get("repeat", 1)), start + at)
+            fields["timestamp"] = datetime.fromtimestamp(RECEIVED + at, UTC).isoformat()
+            derivation.apply(decoded(rules, [fields] * each.get("repeat", 1)), RECEIVED + at)
             continue
-        shown = samples(derivation.expose(openmetrics=False, now=start + at).decode())
+        shown = samples(derivation.expose(openmetrics=False, now=RECEIVED + at).decode())
         for name, expected in samples(each.get("metrics", "")).items():
             zeros = {labels for labels, value in shown.get(name, {}).items() if value == 0} - expected.keys()
             found = {labels: value for labels, value in shown.get(name, {}).items() if labels not in zeros}
