@@ -9,7 +9,7 @@ no file. The `Sender` of `promote.send` is not imported here: without a DSN nobo
 from logweir_service.promote.cursor import Cursor
 from logweir_service.promote.payload import Defaults, sentry_event
 from logweir_service.promote.ports import JournalReader, Stories
-from logweir_service.promote.rehearsal import dry_run, envelope_text
+from logweir_service.promote.rehearsal import Promotion, Rehearsal, dry_run, envelope_text
 from logweir_service.promote.route import EventSender
 from logweir_service.promote.selection import Selection
 from logweir_service.promote.worker import Report, Worker
@@ -19,6 +19,8 @@ __all__ = [
     "Defaults",
     "EventSender",
     "JournalReader",
+    "Promotion",
+    "Rehearsal",
     "Report",
     "Selection",
     "Stories",

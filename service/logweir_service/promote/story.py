@@ -127,10 +127,14 @@ class Story:
         tellers = chain([self.error], at_home, reversed(self.before))
         return next((moment.fields for moment in tellers if is_request(moment.fields)), None)
 
-    def breadcrumbs(self, *, last: int, within_seconds: float) -> list[dict[str, Any]]:
+    def leading(self, *, last: int, within_seconds: float) -> list[Moment]:
         """The `last` events in the `within_seconds` before the error, oldest first."""
         recent = [moment for moment in self.before if moment.at >= self.error.at - within_seconds]
-        return [_breadcrumb(moment) for moment in recent[-last:]] if last > 0 else []
+        return recent[-last:] if last > 0 else []
+
+    def breadcrumbs(self, *, last: int, within_seconds: float) -> list[dict[str, Any]]:
+        """The events of `leading`, as Sentry shows them."""
+        return [_breadcrumb(moment) for moment in self.leading(last=last, within_seconds=within_seconds)]
 
 
 def _breadcrumb(moment: Moment) -> dict[str, Any]:

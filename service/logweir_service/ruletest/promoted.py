@@ -1,0 +1,61 @@
+"""What Sentry has got, in the words of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Final
+
+from logweir_service.promote import Promotion
+
+from .scene import Scene
+
+TEXTS: Final = ("event", "rule", "user_id")
+LISTS: Final = ("fingerprint", "breadcrumbs")
+KEYS: Final = (*TEXTS, *LISTS, "tags")
+"""What can be asked of a promotion: texts, lists of texts, and tags, of which others may be there."""
+
+
+def differences(expected: Sequence[Mapping[str, Any]] | None, scene: Scene, *, now: float) -> list[str]:
+    """Compare one by one, in the order of the journal; of each only what is asked."""
+    if expected is None:
+        return []
+    lines = []
+    for want, got in zip_longest(expected, map(_told, scene.promotions(now))):
+        if want is None:
+            lines.append(f"+ {_text({key: value for key, value in got.items() if key != 'tags'})}")
+        elif got is None:
+            lines.append(f"- {_text(want)}")
+        else:
+            there = {key: _asked(want[key], got[key]) for key in want}
+            lines += [] if there == want else [f"- {_text(want)}", f"+ {_text(there)}"]
+    return lines
+
+
+def _told(promotion: Promotion) -> dict[str, Any]:
+    """What there is: an event with a stack trace has no fingerprint, unless its rule forces one."""
+    sent = promotion.sent
+    return {
+        "event": promotion.name,
+        "rule": promotion.rule.name,
+        "fingerprint": tuple(sent.get("fingerprint", ())),
+        "user_id": sent.get("user", {}).get("id"),
+        "breadcrumbs": tuple(promotion.breadcrumbs),
+        "tags": sent.get("tags", {}),
+    }
+
+
+def _asked(want: Any, got: Any) -> Any:
+    if isinstance(want, Mapping):
+        return {key: value for key, value in got.items() if key in want}
+    return got
+
+
+def _text(told: Mapping[str, Any]) -> str:
+    return f"{{{', '.join(f'{key}: {_value(value)}' for key, value in told.items())}}}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    return _text(value) if isinstance(value, Mapping) else "null" if value is None else str(value)
