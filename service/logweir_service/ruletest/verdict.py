@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,13 +32,11 @@ def judge(expected: Expectation, scene: Scene, rules: RuleSet, *, start: float) 
     found = [*scene.samples(now)]
     initial = _shown_by_init(found, rules)
     found_by = {
-        "metrics": _metrics(expected, found, initial),
+        "metrics": _told([*_differing(expected, found, initial)], scene, rules),
         "absent": _absent(expected, [sample for sample in found if _key(sample) not in initial], rules),
         "promoted": differences(expected.promoted, scene, now=now),
         "skipped": _skipped(expected.skipped, scene.skipped),
     }
-    if found_by["metrics"]:
-        found_by["metrics"] += _notes(expected, scene, rules)
     for what, lines in found_by.items():
         if lines:
             yield Failure(place=expected.place, title=f"{what} at {expected.at}", lines=tuple(lines))
@@ -68,16 +66,31 @@ def _key(sample: Sample) -> _Key:
     return sample.name, sample.labels
 
 
-def _metrics(expected: Expectation, found: Sequence[Sample], initial: Set[_Key]) -> list[str]:
+def _differing(
+    expected: Expectation, found: Sequence[Sample], initial: Set[_Key]
+) -> Iterator[tuple[Sample | None, Sample | None]]:
+    """What was expected and what there is, of each sample in which they differ."""
     asked = set(map(_asked_by, expected.samples))
     wanted = {_key(sample): sample for sample in expected.samples}
     there = {_key(sample): sample for sample in found if _asked_by(sample) in asked}
-    lines = []
     for key in sorted({*wanted, *there.keys() - initial}, key=_in_order):
         want, got = wanted.get(key), there.get(key)
         if want is None or got is None or not want.same_value(got):
-            lines += [f"{sign} {sample}" for sign, sample in (("-", want), ("+", got)) if sample is not None]
-    return lines
+            yield want, got
+
+
+def _told(
+    differing: Sequence[tuple[Sample | None, Sample | None]], scene: Scene, rules: RuleSet
+) -> list[str]:
+    lines = [
+        f"{sign} {sample}"
+        for want, got in differing
+        for sign, sample in (("-", want), ("+", got))
+        if sample is not None
+    ]
+    names = {sample.name for pair in differing for sample in pair if sample is not None}
+    metrics = [rule.name for rule in rules.metrics if names.intersection(sample_names(rule))]
+    return [*lines, *_notes(metrics, scene)]
 
 
 def _asked_by(sample: Sample) -> tuple[str, str | None, str | None]:
@@ -94,10 +107,8 @@ def _in_order(key: _Key) -> tuple[object, ...]:
     return name, rest, float(bound) if bound.replace(".", "").isdigit() else float("inf")
 
 
-def _notes(expected: Expectation, scene: Scene, rules: RuleSet) -> list[str]:
-    """What may explain a difference: events that the metrics named have skipped or put beyond a budget."""
-    names = {sample.name for sample in expected.samples}
-    metrics = {rule.name for rule in rules.metrics if names.intersection(sample_names(rule))}
+def _notes(metrics: Collection[str], scene: Scene) -> list[str]:
+    """What may explain a difference: events that these have skipped or put beyond a budget."""
     skipped = [
         f"  {rule} has skipped {count}: {reason}"
         for (rule, reason), count in sorted(scene.skipped.items())
