@@ -12,7 +12,7 @@ from .scene import Scene
 
 TEXTS: Final = ("event", "rule", "user_id")
 LISTS: Final = ("fingerprint", "breadcrumbs")
-KEYS: Final = (*TEXTS, *LISTS, "tags")
+KEYS: Final = ("event", "rule", "fingerprint", "user_id", "breadcrumbs", "tags")
 """What can be asked of a promotion: texts, lists of texts, and tags, of which others may be there."""
 
 
