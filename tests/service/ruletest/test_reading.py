@@ -106,7 +106,7 @@ def test_a_sample_of_a_block_has_a_line_of_its_own(tmp_path):
 def test_all_problems_of_all_files_and_their_rules_are_told_once(tmp_path):
     first = write(tmp_path, GOOD + GOOD, rules=RULES.replace("counter, event: a,", "countr, event: a,"))
     second = tmp_path / "other_test.yaml"
-    second.write_text("rules: [rules.yaml]\ntests: []\n")
+    second.write_text("rules: [rules.yaml, packs/http]\ntests: []\n")
     with pytest.raises(RulesError) as error:
         read_suites([first, str(second), str(tmp_path / "none_test.yaml")])
     assert [problem.replace(f"{tmp_path}/", "") for problem in error.value.problems] == [

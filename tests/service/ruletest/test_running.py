@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from .written import event, failures, outcomes, scrape, write
+from .written import case, event, failures, outcomes, scrape, write
 
 A1 = 'a_total{service="shop",kind="unknown"} 1'
 A2 = 'a_total{service="shop",kind="unknown"} 2'
@@ -47,6 +47,13 @@ def test_zero_series_that_init_did_not_make_are_surplus(tmp_path):
     assert failures(tmp_path, inputs, "[{at: 0s, absent: [depth, users]}]") == [
         ("absent at 0s", ['+ depth{service="shop"} 0'])
     ]
+
+
+def test_zero_series_are_surplus_where_init_made_only_others(tmp_path):
+    rule = "{name: b_total, type: counter, event: b, add: n, labels: {kind: kind}, init: {kind: [x]}}"
+    test = case(f"[{event(name='b', more='n: 0, kind: y')}]", "[{at: 0s, absent: [b_total]}]")
+    (outcome,) = outcomes(write(tmp_path, test, rules=f"version: 1\nmetrics: [{rule}]"))
+    assert [failure.lines for failure in outcome.failures] == [('+ b_total{kind="y"} 0',)]
 
 
 def test_a_histogram_is_asked_by_the_buckets_that_are_named(tmp_path):
