@@ -1,62 +1,30 @@
-"""The tests of the packs and of the example, run on a derivation."""
+"""The tests of the packs and of the example, as ``logweir test`` runs them."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from logweir_service.derive import Derivation
-from logweir_service.rules import load
-from tests.service.derive.events import RECEIVED, decoded
+from logweir_service.rules import RuleSet
+from logweir_service.ruletest import Case, Coverage, read_suites, run
 
-from .tests_of_packs import documents
+from .tests_of_packs import FILES
 
-
-def seconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([0-9.]+)([smhd])", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
-
-
-def samples(text: str) -> dict[str, dict[Any, float]]:
-    found: dict[str, dict[Any, float]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
-    return found
-
-
+SUITES = read_suites([str(file) for file in FILES])
 CASES = [
-    pytest.param(
-        [each if each.startswith("packs/") else file.parent / each for each in document["rules"]],
-        case,
-        id=f"{file.stem}: {case['name']}",
-    )
-    for file, document in documents()
-    for case in document["tests"]
+    pytest.param(case, suite.rules, id=f"{suite.file.rpartition('/')[2]}: {case.name}")
+    for suite in SUITES
+    for case in suite.cases
 ]
 
 
-@pytest.mark.parametrize(("sources", "case"), CASES)
-def test_runs(sources: list[str | Path], case: Any) -> None:
-    rules = load(sources)
-    derivation = Derivation(rules)
-    steps = [(seconds(each["at"]), 0, each) for each in case["input"]]
-    steps += [(seconds(each["at"]), 1, each) for each in case["expect"]]
-    for at, kind, each in sorted(steps, key=lambda step: step[:2]):
-        if kind == 0:
-            fields = {k: v for k, v in each.items() if k not in ("at", "repeat")}
-            fields["timestamp"] = datetime.fromtimestamp(RECEIVED + at, UTC).isoformat()
-            derivation.apply(decoded(rules, [fields] * each.get("repeat", 1)), RECEIVED + at)
-            continue
-        shown = samples(derivation.expose(openmetrics=False, now=RECEIVED + at).decode())
-        for name, expected in samples(each.get("metrics", "")).items():
-            zeros = {labels for labels, value in shown.get(name, {}).items() if value == 0} - expected.keys()
-            found = {labels: value for labels, value in shown.get(name, {}).items() if labels not in zeros}
-            assert found == pytest.approx(expected), name
-        assert [name for name in each.get("absent", ()) if any(s.startswith(name) for s in shown)] == []
-    assert {reason for _, reason in derivation.skipped} <= {"timeout"}
+@pytest.mark.parametrize(("case", "rules"), CASES)
+def test_runs(case: Case, rules: RuleSet) -> None:
+    assert run(case, rules, file="", coverage=Coverage()).failures == []
+
+
+def test_every_rule_is_reached_by_one_of_them() -> None:
+    coverage = Coverage()
+    for suite in SUITES:
+        for case in suite.cases:
+            run(case, suite.rules, file=suite.file, coverage=coverage)
+    assert coverage.missed == []
