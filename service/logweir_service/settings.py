@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """The read token that ``logweir grep --url`` sends."""
     token: str = Field("", validation_alias="LOGWEIR_TOKEN")
     """The token that ``logweir dead retry`` sends."""
+    reload_endpoint: bool = Field(False, validation_alias="LOGWEIR_RELOAD_ENDPOINT")
+    """Whether ``POST /-/reload`` loads the rules anew."""
     metrics_enabled: bool = Field(True, validation_alias=AliasChoices("ENABLE_METRICS", "ENABLE_PROMETHEUS"))
     """Whether ``/metrics`` is served."""
     sentry_enabled: bool = Field(True, validation_alias="ENABLE_SENTRY")

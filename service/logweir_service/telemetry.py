@@ -119,6 +119,16 @@ class Telemetry:
             buckets=_COMMIT_SECONDS,
             registry=self.registry,
         )
+        self._reload_successful = Gauge(
+            "logweir_config_last_reload_successful",
+            "1 where the newest rules that were to be loaded are in force.",
+            registry=self.registry,
+        )
+        self._reload_seconds = Gauge(
+            "logweir_config_last_reload_success_timestamp_seconds",
+            "When the rules in force were loaded.",
+            registry=self.registry,
+        )
         Gauge(
             "logweir_build_info",
             "The version that runs.",
@@ -132,6 +142,12 @@ class Telemetry:
         self.damaged_segments.inc(len(recovery.damaged))
         self.missing.inc(len(recovery.missing))
         self.unusable_checkpoints.inc(unusable_checkpoints)
+
+    def loaded(self, at: float | None) -> None:
+        """Rules were loaded at this moment, in seconds since the epoch; None where they could not be."""
+        self._reload_successful.set(at is not None)
+        if at is not None:
+            self._reload_seconds.set(at)
 
     def losses(self) -> dict[str, float]:
         """Every counter of something lost that is not 0, with its labels, since this process began."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from logweir_service.dead import DeadLetters
 from logweir_service.decode import Decoder
-from logweir_service.derive import Derivation
 from logweir_service.disk import Disk
 from logweir_service.errors import ConfigurationError, Refusal, StorageBroken
 from logweir_service.find import ActiveIndex, Stories
@@ -24,13 +22,13 @@ from logweir_service.journal import (
     refuse_network,
 )
 from logweir_service.limits import Limits
-from logweir_service.pipeline import Counting, Keeper, Pipeline
-from logweir_service.promote import Cursor, Defaults, EventSender, Selection, Worker
-from logweir_service.rules import RuleSet, load
-from logweir_service.scrub import Scrubber
+from logweir_service.pipeline import Keeper, Pipeline
+from logweir_service.promote import Cursor, Defaults, EventSender, Worker
+from logweir_service.rules import RuleSet
 from logweir_service.settings import Settings
 from logweir_service.telemetry import Telemetry
 
+from .in_force import read_rules
 from .watch import watch
 
 _log = logging.getLogger("logweir_service")
@@ -42,6 +40,7 @@ class Service:
 
     settings: Settings
     rules: RuleSet
+    """Those in force."""
     pipeline: Pipeline
     promotion: Worker
     stories: Stories
@@ -77,16 +76,8 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         OperatorError: with one line that says what to mend.
     """
     limits = Limits()
-    pack_labels = [label.strip() for label in settings.pack_labels.split(",") if label.strip()]
-    sources = [source.strip() for source in settings.rules.split(",") if source.strip()]
-    rules = load(sources, pack_labels=pack_labels or None)
-    selection = Selection(rules.promote)
-    counting = Counting(partial(Derivation, metric_prefix=settings.metric_prefix), selection.fields)
-    numbers = counting(rules)
-    scrubber = Scrubber(
-        keys=[key for rule in rules.scrub for key in rule.keys],
-        patterns=[pattern for rule in rules.scrub for pattern in rule.patterns],
-    )
+    found = read_rules(settings)
+    numbers = found.counting(found.rules)
     sender, sentry = _sender(settings)
     folder = DataFolder(settings.data, disk=disk)
     if not settings.allow_network_filesystem:
@@ -98,19 +89,19 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
     promotion = Worker(
         reader=journal,
         stories=stories.stored,
-        selection=selection,
+        selection=found.selection,
         cursor=Cursor(folder.checkpoints / "promote.cursor", journal=journal.identifier, disk=folder.disk),
         sender=sender,
         defaults=Defaults(environment=settings.environment or None, release=settings.release or None),
     )
     pipeline = Pipeline(
         journal=journal,
-        decoder=Decoder(limits, scrubber),
-        counting=counting,
+        decoder=Decoder(limits, found.scrubber),
+        counting=found.counting,
         numbers=numbers,
         index=index,
         promoter=promotion,
-        dead=DeadLetters(folder.dead, scrub=scrubber.raw, disk=folder.disk),
+        dead=DeadLetters(folder.dead, scrub=found.scrubber.raw, disk=folder.disk),
         keeper=Keeper(
             checkpoints=Checkpoints(folder.checkpoints, journal=journal.identifier, disk=folder.disk),
             sealed=SealedSegments(folder.journal),
@@ -135,8 +126,9 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         limits=limits,
     )
     refusals = Refusals(lambda status, code: telemetry.requests.labels(str(status), code).inc())
-    service = Service(settings, rules, pipeline, promotion, stories, sentry, refusals, reset_counters)
+    service = Service(settings, found.rules, pipeline, promotion, stories, sentry, refusals, reset_counters)
     watch(pipeline, promotion)
+    telemetry.loaded(pipeline.clock())
     return service
 
 

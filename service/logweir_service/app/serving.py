@@ -22,6 +22,7 @@ from logweir_service.journal import DataFolder
 from logweir_service.settings import Settings
 
 from .composition import Service, compose
+from .reloading import Reload
 from .running import running
 from .web import http
 
@@ -58,9 +59,10 @@ def _tell_of_folder(folder: DataFolder) -> None:
 
 
 async def _serve(service: Service, listener: socket.socket) -> None:
+    reload = Reload(service)
     server = _Server(
         uvicorn.Config(
-            http(service),
+            http(service, reload),
             http=partial(GuardedProtocol, refusals=service.refusals),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
@@ -80,6 +82,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload.soon)
     service.pipeline.on_broken = stop
     try:
         listener.listen(_BACKLOG)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
 from logweir_service.errors import OperatorError, Refusal
-from logweir_service.expose import Readable, reading_routes, refuse_alike, status_route
+from logweir_service.expose import Readable, reading_routes, refuse_alike, reload_route, status_route
 from logweir_service.ingest import IngestDoor
 from logweir_service.status import encode_status
 from logweir_service.status.live import status_of_service
 
 from .composition import Service
+from .reloading import Reload
 
 
-def http(service: Service) -> FastAPI:
-    """The service's HTTP application."""
+def http(service: Service, reload: Reload | None = None) -> FastAPI:
+    """The service's HTTP application; `reload` is that of its signals too, where there are any."""
     settings, pipeline = service.settings, service.pipeline
     app = FastAPI(
         title="Logweir", version=version("logweir"), docs_url=None, redoc_url=None, openapi_url=None
@@ -37,8 +40,15 @@ def http(service: Service) -> FastAPI:
     readers = read_tokens(settings.read_tokens)
     app.include_router(reading_routes(readable, readers))
     app.include_router(status_route(partial(_status, service), readers))
+    if settings.reload_endpoint:
+        again = partial(_reload, reload or Reload(service))
+        app.include_router(reload_route(again, readers, starting=readable.starting))
     refuse_alike(app)
     return app
+
+
+async def _reload(reload: Reload) -> dict[str, Any]:
+    return asdict(await reload())
 
 
 async def _status(service: Service) -> bytes:

@@ -74,7 +74,8 @@ class DeadLetters:
         self.dropped = {"disk": 0, "evicted": 0, "fault": 0, "flood": 0}
         """Letters that are not, or no longer, kept, by reason."""
         self._folder = folder
-        self._scrub = scrub
+        self.scrub = scrub
+        """Takes secrets out of what is kept."""
         self._disk = disk
         self._max_bytes = max_bytes
         self._max_file_bytes = max_file_bytes
@@ -147,9 +148,7 @@ class DeadLetters:
             if left_seconds <= 0:
                 break
             began = self._clock()
-            letter = Letter.of(
-                each, letter_id=self._next_id + len(part), received=received, scrub=self._scrub
-            )
+            letter = Letter.of(each, letter_id=self._next_id + len(part), received=received, scrub=self.scrub)
             left_seconds -= self._clock() - began
             part.append(encode_letter(letter))
             size += len(part[-1])

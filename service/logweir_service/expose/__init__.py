@@ -1,6 +1,7 @@
 """What is read over HTTP: metrics, search, health, limits."""
 
+from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
 from .status import status_route
 
-__all__ = ["Readable", "reading_routes", "refuse_alike", "status_route"]
+__all__ = ["Readable", "reading_routes", "refuse_alike", "reload_route", "status_route"]

@@ -108,6 +108,15 @@ class Checkpoints:
                 self._disk.unlink(other)
         return len(line) + len(checkpoint.body)
 
+    def may_hold(self, lsn: int, body: bytes) -> bool:
+        """Whether the checkpoint of commit `lsn` seems to be this one, though it may not be durable."""
+        try:
+            return (self._folder / f"{lsn:020}{_SUFFIX}").read_bytes().endswith(body)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+
     @property
     def oldest_lsn(self) -> int:
         """The newest commit that even the oldest checkpoint covers; 0 where there is none."""

@@ -6,5 +6,17 @@ from .lag import BOUNDS
 from .numbers import Counting, Numbers
 from .pipeline import Pipeline
 from .recovery import Resumed
+from .switching import Changed
 
-__all__ = ["BOUNDS", "MAX_SEQ", "Counting", "Delivery", "Keeper", "Numbers", "Pipeline", "Receipt", "Resumed"]
+__all__ = [
+    "BOUNDS",
+    "MAX_SEQ",
+    "Changed",
+    "Counting",
+    "Delivery",
+    "Keeper",
+    "Numbers",
+    "Pipeline",
+    "Receipt",
+    "Resumed",
+]

@@ -99,9 +99,13 @@ class Keeper:
         Raises:
             OSError: it is not saved.
         """
+        self.save_meanwhile(lsn, body, alone=alone).result()
+
+    def save_meanwhile(self, lsn: int, body: bytes, *, alone: bool = False) -> Future[None]:
+        """Save the state at commit `lsn`; the result comes when it is, or holds the `OSError`."""
         self._unsaved_bytes = 0
         self._not_before = self._tidy_not_before = self.ticks() + self.checkpoint_seconds
-        self._thread.submit(self._save, Checkpoint(lsn, self.clock(), body), alone=alone).result()
+        return self._thread.submit(self._save, Checkpoint(lsn, self.clock(), body), alone=alone)
 
     def tidy(self) -> None:
         """Remove what retention lets go, and take up the ballast again where there is room."""

@@ -31,6 +31,7 @@ from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
 from .saving import Saving
 from .staging import Staged, Waiting, check_grant, conflict, stage
+from .switching import Changed, Switching
 from .taking import Taking
 
 _MAX_GROUP_BYTES = 8 << 20
@@ -80,6 +81,7 @@ class Pipeline:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
+    _switching: Switching = field(default_factory=Switching)
     _taking: Taking = field(default_factory=Taking)
     _decoding: Turns = field(default_factory=Turns)
     _applying: Turns = field(default_factory=Turns)
@@ -156,6 +158,9 @@ class Pipeline:
             try:
                 if self.keeper.broken is not None:
                     raise self.keeper.broken
+                if self._switching:
+                    self.numbers = await self._switching.next(self.numbers, self.saving)
+                    continue
                 self.saving.soon(self.numbers)
                 if not self._waiting:
                     if self._draining:
@@ -178,6 +183,23 @@ class Pipeline:
     def refuse(self, why: str) -> None:
         """Log at once that no events are taken, as the first of them would have it logged."""
         self._taking.refused(why)
+
+    async def switch(self, numbers: Numbers, *, with_it: Callable[[], None] = lambda: None) -> Changed:
+        """Count with other numbers from the next group on; returns when that is so.
+
+        `numbers` stand at nothing, and go on where those of rules that count the same stand. `with_it` is
+        called in between, for others that must go over at the same moment.
+
+        Raises:
+            OSError: nothing was changed, since no checkpoint could be written.
+            Refusal: nothing is counted any more.
+        """
+        if self._draining:
+            raise Refusal(503, "stopping", "the service is stopping")
+        self._check_storage()
+        answer = self._switching.ask(numbers, with_it)
+        self._wake.set()
+        return await answer
 
     def drain(self) -> None:
         """Let `run` end once all that waits is committed."""
@@ -333,4 +355,5 @@ class Pipeline:
         refusal = Refusal(503, "storage_error", str(error), retry_after_seconds=5)
         for waiting in (*group, *left):
             waiting.reply(refusal)
+        self._switching.refuse(refusal)
         self.on_broken()

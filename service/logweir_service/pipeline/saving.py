@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from logweir_service.errors import StorageBroken
 from logweir_service.journal import Journal
 from logweir_service.telemetry import Telemetry
 
@@ -62,6 +64,23 @@ class Saving:
             OSError: it is not saved.
         """
         self.keeper.save(self.journal.last_lsn, self._encode(numbers), alone=alone)
+
+    async def before_switch(self, numbers: Numbers) -> None:
+        """Save the numbers under new rules, alone: no start may go on under those of before.
+
+        Raises:
+            OSError: it is not saved, and the newest checkpoint names the rules of before.
+            StorageBroken: it is not known which it names.
+        """
+        lsn, body = self.journal.last_lsn, self._encode(numbers)
+        try:
+            await asyncio.wrap_future(self.keeper.save_meanwhile(lsn, body, alone=True))
+        except OSError as fault:
+            if not self.keeper.checkpoints.may_hold(lsn, body):
+                raise
+            path = self.journal.folder.path
+            text = f"{path}: a checkpoint may or may not be on the disk ({fault.strerror}); start again"
+            raise StorageBroken(text) from fault
 
     def end(self, numbers: Numbers) -> None:
         """Save what is not saved yet, as well as can be."""

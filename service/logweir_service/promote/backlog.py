@@ -33,7 +33,8 @@ class Backlog:
         self.position = position
         """All events before it are settled."""
         self._reader = reader
-        self._selection = selection
+        self.selection = selection
+        """What is looked for from here on."""
         self._hints = hints
         self._found: deque[Candidate] = deque()
         self._batches: Iterator[StoredBatch] = iter(())
@@ -87,7 +88,7 @@ class Backlog:
         first = self.position.line if batch.lsn == self.position.lsn else 0
         lines = batch.lines.split(b"\n")
         for index, line in enumerate(lines[first:], first):
-            rule = self._selection.rule_of_line(line)
+            rule = self.selection.rule_of_line(line)
             if rule is None or not sampled(rule, journal=self._reader.identifier, lsn=batch.lsn, index=index):
                 continue
             self._found.append(Candidate(StoredEvent(batch.lsn, index, batch.received, line), rule))

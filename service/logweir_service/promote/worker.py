@@ -102,6 +102,13 @@ class Worker:
         """How many of these events, decoded with `Selection.fields` at least, are to be promoted."""
         return len(self._selection.candidates(events))
 
+    def select(self, selection: Selection) -> None:
+        """Promote by other rules what is looked at from now on; on the thread that calls `count`.
+
+        What was found already keeps the rule that found it.
+        """
+        self._selection = self._backlog.selection = selection
+
     def committed(self, lsn: int, candidates: int) -> None:
         """Commit `lsn` is durable and holds this number of events to promote.
 
