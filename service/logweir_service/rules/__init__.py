@@ -16,6 +16,7 @@ from .model import (
     StoreRule,
     ValueRule,
 )
+from .worst_case import WorstCase
 
 __all__ = [
     "BadExpression",
@@ -32,6 +33,7 @@ __all__ = [
     "ScrubRule",
     "StoreRule",
     "ValueRule",
+    "WorstCase",
     "compile_predicate",
     "load",
     "load_texts",

@@ -89,7 +89,8 @@ class _Building:
         self._sources.append(source)
         root = read_yaml(source.name, source.text, self._problems)
         section = Section(root, self._problems, what="a rule file", keys=_KEYS)
-        if section.entry("version").value != 1:
+        version = section.entry("version").value
+        if version is True or version != 1:
             section.problem("version", "'version: 1' is missing")
         maps = section.pairs("maps")
         defaults = Defaults()
