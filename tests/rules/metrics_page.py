@@ -34,6 +34,8 @@ APART = {
     "`service`."
 }
 
+_ACROSS = {"sum": "The sum", "max": "The largest", "min": "The smallest"}
+
 
 def page() -> str:
     """The whole page."""
@@ -58,7 +60,8 @@ def query(rule: MetricRule) -> str:
         return f"sum by ({by}) ({f'increase({rule.name}[1d])' if spent else f'rate({rule.name}[5m])'})"
     if rule.distinct is not None:
         return f'{rule.name}{{window="{rule.distinct.windows[0][0]}"}}'
-    fold = "min" if rule.name.endswith("_up") else "max" if unit(rule.name) == "ratio" else "sum"
+    usual = "min" if rule.name.endswith("_up") else "max" if unit(rule.name) == "ratio" else "sum"
+    fold = rule.across or usual
     return f"{fold} by ({by}) ({rule.name})"
 
 
@@ -97,7 +100,7 @@ def _notes(rule: MetricRule) -> Iterator[str]:
     if rule.buckets:
         yield f"Buckets {' '.join(f'{bound:g}' for bound in rule.buckets)}."
     if rule.across is not None:
-        yield f"The {rule.across} of all instances."
+        yield f"{_ACROSS[rule.across]} of all instances."
     if rule.once is not None:
         yield f"Once for each `{rule.once}`."
     if rule.pair is not None:
