@@ -34,6 +34,7 @@ check: $(READY)
 	$(BIN)/pytest tests/test_docs.py
 
 bench: $(READY)
+	@tests/install-tools
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: $(READY)

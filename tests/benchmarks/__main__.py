@@ -5,9 +5,16 @@
 
 import argparse
 
-from tests.benchmarks import answer, derive, emit, ingest, restart
+from tests.benchmarks import answer, derive, emit, ingest, restart, rules
 
-PARTS = {"ingest": ingest, "answer": answer, "restart": restart, "emit": emit, "derive": derive}
+PARTS = {
+    "ingest": ingest,
+    "rules": rules,
+    "answer": answer,
+    "restart": restart,
+    "emit": emit,
+    "derive": derive,
+}
 
 parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
 parser.add_argument(
