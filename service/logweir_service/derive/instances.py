@@ -23,6 +23,9 @@ Totals = dict[str, list[float]]
 Values = dict[str, list[float]]
 """By instance: its value, the time of that event, and when it was received, in epoch seconds."""
 
+_LONG_AGO: Final = -1e12
+"""Before every event; a number that a checkpoint can hold, as infinity is not."""
+
 _FOLDS: Final[dict[Across, Any]] = {"sum": sum, "max": max, "min": min}
 
 
@@ -73,7 +76,7 @@ def set_back(values: Values, received: float) -> None:
     """Let each value that lies after `received` be overwritten by the next, since the clock was set back."""
     for each in values.values():
         if each[1] > received:
-            each[1] = float("-inf")
+            each[1] = _LONG_AGO
         each[2] = min(each[2], received)
 
 

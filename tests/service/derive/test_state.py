@@ -171,6 +171,18 @@ metrics:
     assert samples(again) == {"depth{queue=mail}": 3}
 
 
+def test_a_clock_set_back_again_after_a_restart_stops_nobody_from_counting(tmp_path: Path) -> None:
+    text = "\nmetrics:\n  - {name: depth, type: gauge, event: x.a, set: depth, across: sum}\n"
+    rules = rules_of(tmp_path, text)
+    original = Derivation(rules)
+    original.apply(decoded_for(rules, [{"depth": 1}]), RECEIVED)
+    original.apply([], RECEIVED - 90_000)
+    again = restored(original, rules)
+    again.apply([], RECEIVED - 180_000)
+    again.apply(decoded_for(rules, [{"depth": 3}]), RECEIVED)
+    assert samples(again) == {"depth{}": 3}
+
+
 def test_a_service_does_not_get_its_budget_anew_by_a_restart(tmp_path: Path) -> None:
     rules = rules_of(tmp_path, SUM.replace("labels: {kind: kind}", "labels: {kind: kind}, max_series: 2"))
     original = Derivation(rules)
