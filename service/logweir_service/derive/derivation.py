@@ -12,7 +12,7 @@ from logweir_service.event import Event
 from logweir_service.rules import RuleSet
 
 from .entries import EntryCache
-from .exposition import write
+from .exposition import Exposition, View
 from .program import Take, compile_take
 from .series import MAX_SERVICES, Metric
 from .state import DerivationState, check, metric_state, resume
@@ -52,9 +52,9 @@ class Derivation:
                 f"LOGWEIR_METRIC_PREFIX: {metric_prefix!r} cannot begin a metric's name "
                 "([a-zA-Z_][a-zA-Z0-9_]*)"
             )
-        self._prefix = metric_prefix
         self._tally = Tally(max_series)
         self._metrics = [Metric(rule, self._tally) for rule in rules.metrics]
+        self._exposition = Exposition(self._metrics, prefix=metric_prefix)
         self._programs = _Programs(self._metrics, self._tally)
         self._tables = self._programs.tables
         self._pairs = [metric.pairs for metric in self._metrics if metric.pairs is not None]
@@ -115,8 +115,15 @@ class Derivation:
         They are shown as they are `now`, in epoch seconds, or when the last batch was committed: what is over
         by then is left out, and nothing is changed.
         """
+        parts: list[bytes] = []
+        for _ in self.view(openmetrics=openmetrics, now=now).write(parts):
+            pass
+        return b"".join(parts)
+
+    def view(self, *, openmetrics: bool, now: float | None = None) -> View:
+        """What `expose` would write now, to be written later, when the numbers have moved on."""
         moment = self._received if now is None else max(now, self._received)
-        return write(self._metrics, prefix=self._prefix, openmetrics=openmetrics, now=moment).encode()
+        return self._exposition.view(openmetrics=openmetrics, now=moment)
 
     def dump(self) -> DerivationState:
         """Everything that is needed to go on counting, as it is now; exemplars are left out."""

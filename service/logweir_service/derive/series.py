@@ -41,7 +41,7 @@ MAX_SERVICES: Final = 10_000
 class Series:
     """One series: its label texts, when it began in epoch seconds, and its cell."""
 
-    __slots__ = ("beginning", "cell", "created", "labels", "owner", "template")
+    __slots__ = ("cell", "created", "labels", "owner")
 
     def __init__(self, labels: tuple[str, ...], created: float, cell: Cell, owner: str = "") -> None:
         self.labels = labels
@@ -49,10 +49,6 @@ class Series:
         self.cell = cell
         self.owner = owner
         """The service whose budget it uses; empty beyond a budget."""
-        self.template: str | None = None
-        """How its samples are written, kept by the exposition."""
-        self.beginning: str | None = None
-        """The line that tells when it began, kept by the exposition."""
 
 
 class Metric:
@@ -81,13 +77,6 @@ class Metric:
         if rule.pair is not None:
             skip = partial(tally.skip, rule.name)
             self.pairs = Pairs(rule.pair, texts=self._texts, add=self.shift, skip=skip)
-        self._sorted: list[Series] = []
-
-    def in_order(self) -> list[Series]:
-        """The series by their label texts."""
-        if len(self._sorted) != len(self.series):
-            self._sorted = sorted(self.series.values(), key=lambda series: series.labels)
-        return self._sorted
 
     def filler(self, place: int) -> Callable[[list[Cell | None], Event, float], Cell]:
         """Make the function that finds the cell for an event and keeps it at a place of a joint entry.
@@ -153,7 +142,6 @@ class Metric:
             del self.series[each.labels]
         self._tally.series -= len(overdue)
         if overdue:
-            self._sorted = []
             self._recount()
         if self.rule.across is not None:
             for each in self.series.values():
@@ -179,8 +167,7 @@ class Metric:
         No series begins in the future, and a gauge that was set in it takes the next event.
         """
         for series in self.series.values():
-            if series.created > received:
-                series.created, series.beginning = received, None
+            series.created = min(series.created, received)
             place = self.received_place
             series.cell[place] = min(series.cell[place], received)
             if self.rule.type == "gauge" and self.rule.distinct is None:
