@@ -1,6 +1,7 @@
 """Derive: events to Prometheus series, by compiled rules."""
 
 from .derivation import Derivation
+from .explanation import Explanation, explain
 from .state import DerivationState
 
-__all__ = ["Derivation", "DerivationState"]
+__all__ = ["Derivation", "DerivationState", "Explanation", "explain"]

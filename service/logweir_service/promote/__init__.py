@@ -7,6 +7,7 @@ no file. The `Sender` of `promote.send` is not imported here: without a DSN nobo
 """
 
 from logweir_service.promote.cursor import Cursor
+from logweir_service.promote.explanation import Verdict, verdicts
 from logweir_service.promote.payload import Defaults, sentry_event
 from logweir_service.promote.ports import JournalReader, Stories
 from logweir_service.promote.rehearsal import Promotion, Rehearsal, dry_run, envelope_text
@@ -24,8 +25,10 @@ __all__ = [
     "Report",
     "Selection",
     "Stories",
+    "Verdict",
     "Worker",
     "dry_run",
     "envelope_text",
     "sentry_event",
+    "verdicts",
 ]
