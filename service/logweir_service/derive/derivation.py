@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from logweir.fields import EVENT_NAME, LEVELS
@@ -78,6 +78,14 @@ class Derivation:
     def series(self) -> int:
         """How many series there are."""
         return self._tally.series
+
+    def fields_of(self, event: str) -> Set[str]:
+        """The fields that an event of this name needs: those of the rules that may take it.
+
+        Those of zero series are read of the first event of a service, whatever its name.
+        """
+        taking = [self._metrics[index] for index in self._programs.matching(event)]
+        return frozenset[str]().union(*(metric.rule.fields for metric in (*taking, *self._initial)))
 
     def apply(self, events: Sequence[Event], received: float, *, stream: str = "") -> None:
         """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise.
@@ -246,9 +254,8 @@ class _Programs:
         Not `by_name`: conditions that read the name stay open, so that all such names share their functions.
         """
         known = {"level": level, "event": event} if by_name else {"level": level}
-        matching = {index for pattern, index in self._globs if pattern.fullmatch(event)}
         chosen: list[tuple[int, str | None]] = []
-        for index in sorted(matching | self._named.get(event, set())):
+        for index in self.matching(event):
             when = self._metrics[index].rule.when
             condition = True if when is None else when.source(known, lambda field: f"f_{field}")
             if condition is not False:
@@ -260,6 +267,11 @@ class _Programs:
             rules = [(self._metrics[index], condition) for index, condition in chosen]
             self._compiled[key] = compile_take(rules, self._cache, self._tally)
         return self._compiled[key]
+
+    def matching(self, event: str) -> list[int]:
+        """The places of the metrics that may take events of a name."""
+        globs = {index for pattern, index in self._globs if pattern.fullmatch(event)}
+        return sorted(globs | self._named.get(event, set()))
 
     def forget_entries(self) -> None:
         """Find every series anew, since some are gone."""

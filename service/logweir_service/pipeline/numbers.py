@@ -42,4 +42,5 @@ class Counting:
 
     def __call__(self, rules: RuleSet) -> Numbers:
         """Numbers that stand at nothing."""
-        return Numbers(rules, self.derivation(rules), StoredDecoder({*rules.fields, *self.further_fields}))
+        derivation = self.derivation(rules)
+        return Numbers(rules, derivation, StoredDecoder(self.further_fields, of_event=derivation.fields_of))
