@@ -11,6 +11,7 @@ from logweir_service.rules.document import Node, Problems
 from logweir_service.rules.section import Section
 
 from .model import Expectation
+from .moments import read_at
 from .promoted import KEYS, LISTS, TEXTS
 from .samples import Sample, parse_line, sample_names
 
@@ -36,7 +37,7 @@ def _expectation(node: Node, rules: RuleSet | None, problems: Problems) -> Expec
     return Expectation(
         place=node.place,
         at=section.entry("at").text,
-        at_seconds=section.seconds("at", 0.0),
+        at_seconds=read_at(section, 0.0),
         samples=_samples(section, rules),
         absent=_absent(section, rules),
         promoted=_promoted(section, rules),
@@ -94,7 +95,7 @@ def _promotion(node: Node, rules: RuleSet | None, problems: Problems) -> Mapping
             continue
         value = section.entry(key).value
         if key in TEXTS:
-            asked[key] = None if value is None else section.texts(key, ("",))[0]
+            asked[key] = None if value is None else _text(section, key)
         elif key in LISTS:
             asked[key] = () if value == () else section.texts(key)
         else:
@@ -103,6 +104,14 @@ def _promotion(node: Node, rules: RuleSet | None, problems: Problems) -> Mapping
         known = None if rules is None else [rule.name for rule in rules.promote]
         _check_known("promote rule", str(asked["rule"]), section.entry("rule"), known, problems)
     return asked
+
+
+def _text(section: Section, key: str) -> str:
+    """A scalar as it was written."""
+    entry = section.entry(key)
+    if isinstance(entry.value, dict | tuple):
+        section.problem(key, f"'{key}' must be a text")
+    return entry.text
 
 
 def _skipped(section: Section, rules: RuleSet | None) -> Mapping[str, Mapping[str, int]] | None:

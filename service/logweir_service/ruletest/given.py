@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from logweir import fields
 from logweir_service.event import rfc3339
-from logweir_service.lenient import read_moment, read_object
+from logweir_service.lenient import read_object
 from logweir_service.rules.document import Node, Problems
 from logweir_service.rules.section import Section
 
 from .files import read_text
 from .model import Given
+from .moments import USUAL_START, moment_of, read_at
 
 _OWN_KEYS: Final = ("at", "repeat", "stream")
 """Of an event in a test; they are not sent."""
@@ -38,20 +39,17 @@ class _Raw(NamedTuple):
     """Whether a file holds it: then its timestamp says when it comes in."""
 
 
-def read_given(
-    test: Section, folder: Path, start: float | None, *, usual_start: float
-) -> tuple[float, tuple[Given, ...]]:
+def read_given(test: Section, folder: Path, start: float | None) -> tuple[float, tuple[Given, ...]]:
     """Read ``input`` and ``input_file``; the test's start, and what comes in by time.
 
     Without a `start` the lines of a file that say when they happened do so from the first of them on.
     """
     problems = test.problems
     raw = [_of_yaml(node, problems) for node in test.items("input")]
-    filed = [*_of_file(folder / test.text("input_file"), problems)] if test.has("input_file") else []
+    name = test.text("input_file")
+    filed = [*_of_file(folder / name, problems)] if name and "\0" not in name else []
     if start is None:
-        start = min(
-            (moment for each in filed if (moment := _happened(each)) is not None), default=usual_start
-        )
+        start = min(filter(None, map(_happened, filed)), default=USUAL_START)
     found = [*_timed(raw, start, problems), *_timed(filed, start, problems)]
     return start, tuple(sorted(found, key=lambda given: given.at_seconds))
 
@@ -98,8 +96,7 @@ def _happened(raw: _Raw) -> float | None:
     """When a line of a file says that it happened, where nothing else says when it comes in."""
     if raw.members is None or not raw.is_filed or "at" in raw.node.value:
         return None
-    moment = read_moment(raw.members.get("timestamp"))
-    return None if moment is None else moment.timestamp()
+    return moment_of(raw.members.get("timestamp"))
 
 
 def _timed(events: list[_Raw], start: float, problems: Problems) -> Iterator[Given]:
@@ -107,7 +104,7 @@ def _timed(events: list[_Raw], start: float, problems: Problems) -> Iterator[Giv
     for raw in events:
         section = Section(raw.node, problems, what="an event", keys=_OWN_KEYS)
         happened = _happened(raw)
-        at = section.seconds("at", at) if happened is None else happened - start
+        at = read_at(section, at) if happened is None else happened - start
         if at < 0:
             problems.add(raw.node, "happened before the test's 'start'")
         yield Given(

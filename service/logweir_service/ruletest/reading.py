@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from logweir_service.errors import RulesError
-from logweir_service.lenient import read_moment
 from logweir_service.rules import RuleSet, load
 from logweir_service.rules.document import Node, Problems, read_yaml
 from logweir_service.rules.section import Section
@@ -16,9 +15,7 @@ from .expecting import read_expectations
 from .files import read_text
 from .given import read_given
 from .model import Case, Suite
-
-START: Final = 1_767_225_600.0
-"""2026-01-01T00:00:00Z, where a test says nothing else."""
+from .moments import read_start
 
 _KEYS: Final = ("rules", "tests")
 _CASE_KEYS: Final = ("name", "start", "input", "input_file", "refused", "expect")
@@ -49,7 +46,9 @@ def _load(sources: tuple[str, ...], problems: Problems) -> RuleSet | None:
         return load(sources)
     except RulesError as error:
         problems.found += [problem for problem in error.problems if problem not in problems.found]
-        return None
+    except OSError as error:
+        problems.found.append(f"{error.filename}: cannot be read: {error.strerror}")
+    return None
 
 
 def _suite(
@@ -62,7 +61,7 @@ def _suite(
     folder = Path(file).parent
     if not section.has("rules"):
         section.problem("rules", "'rules' is missing: the rule files or packs to test")
-    sources = tuple(_source(folder, each) for each in section.texts("rules"))
+    sources = tuple(_source(folder, each) for each in section.texts("rules") if "\0" not in each)
     rules = rules_of(sources) if sources else None
     if not section.items("tests"):
         section.problem("tests", "'tests' is missing: a list of tests")
@@ -81,7 +80,7 @@ def _source(folder: Path, source: str) -> str:
 def _case(node: Node, folder: Path, rules: RuleSet | None, problems: Problems) -> Case:
     section = Section(node, problems, what="a test", keys=_CASE_KEYS)
     name = section.required("name")
-    start, given = read_given(section, folder, _start(section), usual_start=START)
+    start, given = read_given(section, folder, read_start(section))
     if not given:
         section.problem("input", "nothing comes in: 'input' or 'input_file' is missing, or empty")
     refused = {code: _count(entry, code, problems) for code, entry in section.pairs("refused").items()}
@@ -93,16 +92,6 @@ def _case(node: Node, folder: Path, rules: RuleSet | None, problems: Problems) -
         refused=refused,
         expected=read_expectations(section, rules),
     )
-
-
-def _start(section: Section) -> float | None:
-    if not section.has("start"):
-        return None
-    moment = read_moment(section.text("start"))
-    if moment is None:
-        section.problem("start", "'start' must be a moment such as 2026-01-01T00:00:00Z")
-        return None
-    return moment.timestamp()
 
 
 def _count(entry: Node, what: str, problems: Problems) -> int:

@@ -32,7 +32,7 @@ def judge(expected: Expectation, scene: Scene, rules: RuleSet, *, start: float) 
     found = [*scene.samples(now)]
     initial = _shown_by_init(found, rules)
     found_by = {
-        "metrics": _told([*_differing(expected, found, initial)], scene, rules),
+        "metrics": _told([*_differing(expected, found, initial, rules)], scene, rules),
         "absent": _absent(expected, [sample for sample in found if _key(sample) not in initial], rules),
         "promoted": differences(expected.promoted, scene, now=now),
         "skipped": _skipped(expected.skipped, scene.skipped),
@@ -67,12 +67,13 @@ def _key(sample: Sample) -> _Key:
 
 
 def _differing(
-    expected: Expectation, found: Sequence[Sample], initial: Set[_Key]
+    expected: Expectation, found: Sequence[Sample], initial: Set[_Key], rules: RuleSet
 ) -> Iterator[tuple[Sample | None, Sample | None]]:
     """What was expected and what there is, of each sample in which they differ."""
-    asked = set(map(_asked_by, expected.samples))
+    windows = {rule.name for rule in rules.metrics if rule.distinct is not None}
+    asked = {_asked_by(sample, windows) for sample in expected.samples}
     wanted = {_key(sample): sample for sample in expected.samples}
-    there = {_key(sample): sample for sample in found if _asked_by(sample) in asked}
+    there = {_key(sample): sample for sample in found if _asked_by(sample, windows) in asked}
     for key in sorted({*wanted, *there.keys() - initial}, key=_in_order):
         want, got = wanted.get(key), there.get(key)
         if want is None or got is None or not want.same_value(got):
@@ -93,10 +94,9 @@ def _told(
     return [*lines, *_notes(metrics, scene)]
 
 
-def _asked_by(sample: Sample) -> tuple[str, str | None, str | None]:
+def _asked_by(sample: Sample, windows: Set[str]) -> tuple[str, str | None]:
     """What a sample asks about: its name, in one bucket of a histogram, in one window of distinct values."""
-    labels = dict(sample.labels)
-    return sample.name, labels.get("le"), labels.get("window")
+    return sample.name, dict(sample.labels).get("window" if sample.name in windows else "le")
 
 
 def _in_order(key: _Key) -> tuple[object, ...]:

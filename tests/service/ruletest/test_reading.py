@@ -23,6 +23,7 @@ def problems(file: str) -> list[str]:
         ("[]", HOLDS, "nothing comes in: 'input' or 'input_file' is missing, or empty"),
         ("[a]", HOLDS, "an event must be a mapping"),
         ("[{at: soon}]", HOLDS, "'at' must be a duration such as 500ms, 10s, 5m, 1h or 7d"),
+        ("[{at: 36600d}]", HOLDS, "'at' lies more than a century after the start"),
         ("[{repeat: 0}]", HOLDS, "'repeat' must be a whole number from 1 to 10000"),
         ("[{}]", "[]", "nothing is expected: a test that cannot fail"),
         ("[{}]", "[{at: 0s}]", "nothing is expected: metrics, absent, promoted, skipped"),
@@ -69,6 +70,7 @@ def problems(file: str) -> list[str]:
             "[{at: 0s, promoted: [{rule: error}]}]",
             "there is no promote rule 'error' (did you mean 'errors'?)",
         ),
+        ("[{}]", "[{at: 0s, promoted: [{user_id: [u, v]}]}]", "'user_id' must be a text"),
         ("[{}]", "[{at: 0s, promoted: {}}]", "'promoted' must be a list"),
     ],
 )
@@ -80,7 +82,11 @@ def test_what_makes_no_test_is_told_with_its_line(tmp_path, inputs, expect, prob
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("start: noon,", "'start' must be a moment such as 2026-01-01T00:00:00Z"),
+        (
+            "start: 1999-12-31T00:00:00Z,",
+            "'start' must be a moment of this century such as 2026-01-01T00:00:00Z",
+        ),
+        ("start: noon,", "'start' must be a moment of this century such as 2026-01-01T00:00:00Z"),
         ("refused: {missing_field: none},", "'missing_field' must be a whole number from 1 on"),
         ("strt: noon,", "unknown key 'strt' in a test (did you mean 'start'?)"),
         ("input_file: '',", "'input_file' must be a text"),

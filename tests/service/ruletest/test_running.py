@@ -69,6 +69,15 @@ def test_a_histogram_is_asked_by_the_buckets_that_are_named(tmp_path):
     ]
 
 
+def test_a_label_that_is_called_window_is_one_like_others(tmp_path):
+    rule = "{name: a_total, type: counter, event: a, labels: {window: kind}}"
+    inputs, x = f"[{event(more='kind: x')}, {event(more='kind: y')}]", 'a_total{window="x"} 1'
+    expect = f"[{scrape('0s', x)}]"
+    file = write(tmp_path, case(inputs, expect), rules=f"version: 1\nmetrics: [{rule}]")
+    (outcome,) = outcomes(file)
+    assert [failure.lines for failure in outcome.failures] == [('+ a_total{window="y"} 1',)]
+
+
 def test_buckets_are_told_by_their_bounds(tmp_path):
     buckets = [
         f'wait_seconds_bucket{{service="shop",kind="y",le="{bound}"}} 7' for bound in ("+Inf", "5", "1")
