@@ -13,6 +13,7 @@ from logweir_service.rules import RuleSet
 
 from .entries import EntryCache
 from .exposition import Exposition, View
+from .feed import feeds
 from .program import Take, compile_take
 from .series import MAX_SERVICES, Metric
 from .state import DerivationState, check, metric_state, resume
@@ -234,12 +235,12 @@ class _Programs:
     """The compiled functions, one for each set of rules and open conditions."""
 
     def __init__(self, metrics: Sequence[Metric], tally: Tally) -> None:
-        self._metrics = metrics
+        self._feeds = [feed for metric in metrics for feed in feeds(metric)]
         self._tally = tally
         self._named: dict[str, set[int]] = {}
         self._globs: list[tuple[re.Pattern[str], int]] = []
-        for index, metric in enumerate(metrics):
-            for event in metric.rule.events:
+        for index, feed in enumerate(self._feeds):
+            for event in feed.rule.events:
                 if EVENT_NAME.fullmatch(event):
                     self._named.setdefault(event, set()).add(index)
                 else:
@@ -256,7 +257,7 @@ class _Programs:
         known = {"level": level, "event": event} if by_name else {"level": level}
         chosen: list[tuple[int, str | None]] = []
         for index in self.matching(event):
-            when = self._metrics[index].rule.when
+            when = self._feeds[index].rule.when
             condition = True if when is None else when.source(known, lambda field: f"f_{field}")
             if condition is not False:
                 chosen.append((index, None if condition is True else condition))
@@ -264,8 +265,8 @@ class _Programs:
             return None
         key = tuple(chosen)
         if key not in self._compiled:
-            rules = [(self._metrics[index], condition) for index, condition in chosen]
-            self._compiled[key] = compile_take(rules, self._cache, self._tally)
+            taken = [(self._feeds[index], condition) for index, condition in chosen]
+            self._compiled[key] = compile_take(taken, self._cache, self._tally)
         return self._compiled[key]
 
     def matching(self, event: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 This is the hot path of the service, and the reason for generating: no rule is interpreted per event, and one
 dictionary lookup by the raw values of all labels finds the cells of all rules. That dictionary is a cache
-only. What is not in it is found by plain code (`Metric.filler`), and it may be emptied at any time.
+only. What is not in it is found by plain code (`Feed.filler`), and it may be emptied at any time.
 
 In Python ``1 == True == 1.0``, so only text, int and None are keys as they are; others become text first.
 That guard stands only at fields in which something else than text was ever seen: `EntryCache` learns them.
@@ -40,8 +40,9 @@ from logweir_service.event import Event
 from logweir_service.rules.expression import FAULTS, SCOPE
 
 from .entries import EntryCache
+from .feed import Feed
 from .instances import grown, keep, seconds
-from .series import Cell, Metric
+from .series import Cell
 from .source import LARGEST, Source
 from .tally import SkipReason, Tally
 from .text import text_of
@@ -52,25 +53,27 @@ Take = Callable[[Event, float, object], None]
 _NAN: Final = float("nan")
 
 
-def compile_take(rules: Sequence[tuple[Metric, str | None]], cache: EntryCache, tally: Tally) -> Take:
+def compile_take(feeds: Sequence[tuple[Feed, str | None]], cache: EntryCache, tally: Tally) -> Take:
     """Make the function that applies rules to one event; beside each stands the source of its condition."""
-    source = Source(rules, cache.guarded)
-    entries, remember = cache.program(source.keys, len(rules))
+    source = Source(feeds, cache.guarded)
+    entries, remember = cache.program(source.keys, len(feeds))
     scope: dict[str, Any] = {
         **SCOPE,
         "FAULTS": FAULTS,
         "entries": entries,
         "grown": grown,
         "keep": keep,
+        "level": _level,
         "mark": _mark,
         "number": _number,
         "remember": remember,
         "seconds": seconds,
         "text_of": text_of,
     }
-    for index, (metric, _) in enumerate(rules):
-        scope[f"fill{index}"] = metric.filler(index)
-        scope[f"skip{index}"] = _skipper(metric.rule.name, tally)
+    for index, (feed, _) in enumerate(feeds):
+        metric = feed.metric
+        scope[f"fill{index}"] = feed.filler(index)
+        scope[f"skip{index}"] = _skipper(feed.rule.name, tally)
         if metric.pairs is not None:
             scope[f"pair{index}"] = metric.pairs.take
         if metric.once is not None:
@@ -95,6 +98,11 @@ def _number(value: Any) -> float:
         except OverflowError:
             return _NAN
     return _NAN
+
+
+def _level(value: Any) -> float:
+    """What a gauge is set to: a number, or true and false as 1 and 0."""
+    return float(value) if value.__class__ is bool else _number(value)
 
 
 def _skipper(rule: str, tally: Tally) -> Callable[..., None]:

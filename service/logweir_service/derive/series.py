@@ -17,7 +17,7 @@ nothing beyond the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -78,26 +78,14 @@ class Metric:
             skip = partial(tally.skip, rule.name)
             self.pairs = Pairs(rule.pair, texts=self._texts, add=self.shift, skip=skip)
 
-    def filler(self, place: int) -> Callable[[list[Cell | None], Event, float], Cell]:
-        """Make the function that finds the cell for an event and keeps it at a place of a joint entry.
+    def find(self, texts: tuple[str, ...], service: str, received: float) -> Series:
+        """The series of these labels, or the one that stands for it beyond a budget."""
+        return self.series.get(texts) or self._admit(texts, service, received)
 
-        Cells beyond a budget are not kept, so that each of their events is counted. An event whose labels
-        cannot be made is counted as skipped and gets a cell that belongs to no series.
-        """
-
-        def fill(entry: list[Cell | None], event: Event, received: float) -> Cell:
-            try:
-                texts = self._texts(event)
-            except LabelType:
-                self._tally.skip(self.rule.name, "label_type")
-                return self.blank(received)
-            known = self.series.get(texts)
-            series = known or self._admit(texts, event.service, received)
-            if series.labels == texts:
-                entry[place] = series.cell
-            return series.cell
-
-        return fill
+    def unlabelled(self, received: float) -> Cell:
+        """A cell that belongs to no series, for an event whose labels cannot be made; it is counted."""
+        self._tally.skip(self.rule.name, "label_type")
+        return self.blank(received)
 
     def begin(self, event: Event, received: float) -> None:
         """Show the zero series of `init` for the service of an event, once."""
@@ -118,7 +106,7 @@ class Metric:
 
     def shift(self, texts: tuple[str, ...], service: str, received: float, by: int) -> tuple[str, ...]:
         """Add to a gauge; returns the labels of the series that has it, which are others beyond a budget."""
-        series = self.series.get(texts) or self._admit(texts, service, received)
+        series = self.find(texts, service, received)
         series.cell[0] += by
         series.cell[1] = series.cell[2] = received
         return series.labels

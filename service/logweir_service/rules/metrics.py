@@ -24,7 +24,7 @@ from .values import (
     read_distinct,
     read_once,
     read_pair,
-    read_value,
+    read_values,
 )
 
 _TYPES: Final = ("counter", "gauge", "histogram", "distinct")
@@ -75,7 +75,7 @@ def read_metric(
     check_value_keys(section, kind)
     budgets = _budgets(section, defaults)
     pair, distinct = read_pair(section), read_distinct(section, kind)
-    value = read_value(section, name, kind)
+    values = read_values(section, name, kind)
     labels = _labels(section, defaults, maps)
     rule = MetricRule(
         name=name,
@@ -83,7 +83,9 @@ def read_metric(
         help="",
         events=_events(section, pair),
         when=read_condition(section, "when"),
-        value=value,
+        value=values.value,
+        by=values.by,
+        parts=values.parts,
         across=read_across(section),
         pair=pair,
         distinct=distinct,
@@ -96,12 +98,14 @@ def read_metric(
         expire_seconds=_expire(section, defaults, pair, distinct),
         birth_zero=budgets.birth_zero and exposed != "gauge",
     )
-    rule = replace(rule, labels=_with_instance(rule))
-    if rule.distinct is not None and any(label.name == "window" for label in labels):
-        section.problem("labels", "label 'window' is made by the metric itself")
+    rule = replace(rule, labels=_all_labels(rule))
+    made = {"window"} if rule.distinct is not None else {rule.by}
+    for label in labels:
+        if label.name in made:
+            section.problem("labels", f"label '{label.name}' is made by the metric itself")
     sources = ", ".join(rule.events)
     help_text = section.text("help", f"Derived from {sources}.")
-    return replace(rule, help=help_text, init=_init(section, rule.labels)), section.flag("replace")
+    return replace(rule, help=help_text, init=_init(section, rule)), section.flag("replace")
 
 
 def _events(section: Section, pair: PairRule | None) -> tuple[str, ...]:
@@ -114,13 +118,18 @@ def _events(section: Section, pair: PairRule | None) -> tuple[str, ...]:
     return (*pair.start, *pair.end)
 
 
-def _with_instance(rule: MetricRule) -> tuple[LabelRule, ...]:
+def _all_labels(rule: MetricRule) -> tuple[LabelRule, ...]:
     """The labels; what each instance says of itself is one series per instance, unless it becomes one."""
-    own = rule.type == "gauge" and rule.value is not None and rule.across is None
-    cumulative = rule.value is not None and rule.value.cumulative
-    if not (own or cumulative) or any(INSTANCE in label.fields for label in rule.labels):
-        return rule.labels
-    return (*rule.labels, LabelRule(name="instance_id", fields=(INSTANCE,)))
+    labels = rule.labels
+    if rule.by is not None:
+        labels = (*labels, LabelRule(name=rule.by, constant=""))
+    values = [each for each in (rule.value, *(each for _, each in rule.parts)) if each is not None]
+    own = rule.type == "gauge" and values and rule.across is None
+    if not (own or any(each.cumulative for each in values)):
+        return labels
+    if any(INSTANCE in label.fields for label in labels):
+        return labels
+    return (*labels, LabelRule(name="instance_id", fields=(INSTANCE,)))
 
 
 def read_events(section: Section) -> tuple[str, ...]:
@@ -196,11 +205,13 @@ def _labels(section: Section, defaults: Defaults, maps: Mapping[str, Node]) -> t
     return (*(label for label in defaults.labels if label.name not in named), *own)
 
 
-def _init(section: Section, labels: tuple[LabelRule, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    known = {label.name for label in labels}
+def _init(section: Section, rule: MetricRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    known = {label.name for label in rule.labels}
     entries = section.pairs("init")
     inner = Section(section.entry("init"), section.problems, what="init", keys=known) if entries else section
     texts = tuple((name, inner.texts(name)) for name in entries if name in known)
+    if texts and rule.by is not None and rule.by not in entries:
+        texts = (*texts, (rule.by, tuple(text for text, _ in rule.parts)))
     if math.prod(len(values) for _, values in texts) > _MAX_INIT:
         section.problem("init", f"makes more than {_MAX_INIT} series for each service")
     return texts

@@ -87,6 +87,10 @@ class MetricRule:
     when: Predicate | None = None
     value: ValueRule | None = None
     """None counts events."""
+    by: str | None = None
+    """The label that tells the `parts` apart; it stands among `labels` as an empty constant."""
+    parts: tuple[tuple[str, ValueRule], ...] = ()
+    """Texts of that label, and where the value of each comes from, where an event holds several."""
     across: Across | None = None
     """Of a gauge: None has one series per instance."""
     pair: PairRule | None = None
@@ -134,8 +138,7 @@ class MetricRule:
     def used_fields(self) -> frozenset[str]:
         """The event fields read by its condition and for its value."""
         used = set(self.when.fields) if self.when is not None else set()
-        if self.value is not None:
-            used.add(self.value.field)
+        used.update(value.field for value in (self.value, *(each for _, each in self.parts)) if value)
         if self.distinct is not None:
             used.add(self.distinct.field)
         if self.once is not None:
@@ -145,7 +148,8 @@ class MetricRule:
     @property
     def per_instance(self) -> bool:
         """Whether it keeps something of each instance beside its series."""
-        return self.across is not None or (self.value is not None and self.value.cumulative)
+        values = (self.value, *(each for _, each in self.parts))
+        return self.across is not None or any(each.cumulative for each in values if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

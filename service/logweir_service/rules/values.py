@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, cast
 
+from .labels import MAX_TEXT
 from .model import Across, DistinctRule, PairRule, ValueRule
-from .names import SCALES, field_name_problems, unit
+from .names import SCALES, field_name_problems, label_name_problems, unit
 from .section import Section
 
 VALUE_KEYS: Final = ("add", "total", "set", "observe", "pair", "of")
@@ -47,12 +49,21 @@ def check_value_keys(section: Section, kind: str) -> None:
             section.problem(key, f"a {kind} takes no '{key}'")
 
 
-def read_value(section: Section, name: str, kind: str) -> ValueRule | None:
-    """Read the field of a value and its unit; None where there is none."""
+@dataclass(frozen=True)
+class Values:
+    """The field of a value and its unit, or several, told apart by a label."""
+
+    value: ValueRule | None = None
+    by: str | None = None
+    parts: tuple[tuple[str, ValueRule], ...] = ()
+
+
+def read_values(section: Section, name: str, kind: str) -> Values:
+    """Read where a value comes from; nothing where there is none."""
     for key in _TAKES[kind]:
         if key in ("add", "total", "set", "observe") and section.has(key):
-            return _value(section, key, name)
-    return None
+            return _values(section, key, name)
+    return Values()
 
 
 def read_across(section: Section) -> Across | None:
@@ -128,16 +139,40 @@ def check_field(section: Section, key: str, field: str) -> None:
         section.problem(key, f"'{field}' {problem}")
 
 
-def _value(section: Section, key: str, name: str) -> ValueRule:
+def _values(section: Section, key: str, name: str) -> Values:
     if isinstance(section.entry(key).value, str):
         field = section.text(key)
         _check_number(section, key, field)
-        return ValueRule(field=field, cumulative=key == "total")
-    inner = Section(section.entry(key), section.problems, what=f"'{key}'", keys=("from", "unit"))
+        return Values(ValueRule(field=field, cumulative=key == "total"))
+    inner = Section(section.entry(key), section.problems, what=f"'{key}'", keys=("from", "unit", "by"))
+    multiply, divide = _scale(inner, name)
+    usual = ValueRule(field="", multiply=multiply, divide=divide, cumulative=key == "total")
+    if isinstance(inner.entry("from").value, dict) and inner.has("from"):
+        return _parts(section, inner, key, usual)
+    if inner.has("by"):
+        inner.problem("by", "'by' goes with a 'from' that maps texts of that label to fields")
     field = inner.required("from")
     _check_number(inner, "from", field)
-    multiply, divide = _scale(inner, name)
-    return ValueRule(field=field, multiply=multiply, divide=divide, cumulative=key == "total")
+    return Values(replace(usual, field=field))
+
+
+def _parts(section: Section, inner: Section, key: str, usual: ValueRule) -> Values:
+    if key == "observe" or section.has("once"):
+        inner.problem("from", f"'{'once' if section.has('once') else key}' takes one field")
+    by = inner.required("by")
+    for problem in label_name_problems(by) if by else ():
+        inner.problem("by", f"label '{by}' {problem}")
+    parts = []
+    for text, node in inner.pairs("from").items():
+        field = node.value if isinstance(node.value, str) else ""
+        if not field:
+            section.problems.add(node, f"'{text}' must be a field name")
+        for problem in field_name_problems(field) if field else ():
+            section.problems.add(node, f"'{field}' {problem}")
+        parts.append((text[:MAX_TEXT], replace(usual, field=field)))
+    if not parts:
+        inner.problem("from", "'from' names no field")
+    return Values(by=by, parts=tuple(parts))
 
 
 def _check_number(section: Section, key: str, field: str) -> None:

@@ -7,6 +7,8 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from logweir_service.event import Event, attribute
@@ -28,6 +30,8 @@ class Reference:
 
     def __init__(self, rule: MetricRule) -> None:
         self.rule = rule
+        self.optional = False
+        """Whether an event without the value is none of the rule's."""
         self.skipped: dict[str, int] = defaultdict(int)
         self.overflowed: dict[tuple[str, str], int] = defaultdict(int)
         self.values: dict[Labels, Any] = {}
@@ -41,20 +45,20 @@ class Reference:
 
     def begin(self, received: float) -> None:
         """A batch was committed: a gauge set after it was set by a wrong clock."""
-        self.heard = {labels: min(at, received) for labels, at in self.heard.items()}
+        for labels, heard in self.heard.items():
+            self.heard[labels] = min(heard, received)
         if self.rule.across is not None:
             for instances in self.values.values():
                 for name, (value, at, heard) in instances.items():
                     instances[name] = (value, at if at <= received else -math.inf, min(heard, received))
         elif self.rule.type == "gauge" and self.rule.distinct is None:
-            self.values = {
-                labels: (value, seconds if seconds <= received else -math.inf)
-                for labels, (value, seconds) in self.values.items()
-            }
+            for labels, (value, seconds) in self.values.items():
+                self.values[labels] = (value, seconds if seconds <= received else -math.inf)
 
     def expire(self, received: float) -> None:
         """What is looked for every 15 seconds."""
-        self.counted = {key: at for key, at in self.counted.items() if received - at <= 600}
+        for key in [key for key, at in self.counted.items() if received - at > 600]:
+            del self.counted[key]
         if self.rule.expire_seconds is None:
             return
         for labels in [each for each, at in self.heard.items() if at < received - self.rule.expire_seconds]:
@@ -79,12 +83,27 @@ class Reference:
     def take(self, event: Event, received: float) -> None:
         if not any(fnmatch.fnmatchcase(event.event, pattern) for pattern in self.rule.events):
             return
+        if not self.rule.parts:
+            self._take(event, received)
+        for text, value in self.rule.parts:
+            labels = tuple(
+                replace(label, constant=text) if label.name == self.rule.by else label
+                for label in self.rule.labels
+            )
+            part = copy(self)  # it shares what is counted
+            part.rule = replace(self.rule, value=value, labels=labels, parts=())
+            part.optional = True
+            part._take(event, received)
+
+    def _take(self, event: Event, received: float) -> None:
         try:
             if not self._meets(event):
                 return
             if self.rule.distinct is not None and self._of(event) is None:
                 return
             if not self._is_first(event, received):
+                return
+            if self.optional and self._raw(event) is None:
                 return
             value = self._value(event)
             if self.rule.distinct is None:
@@ -146,6 +165,10 @@ class Reference:
         except FAULTS:
             raise Unusable("expression") from None
 
+    def _raw(self, event: Event) -> Any:
+        assert self.rule.value is not None
+        return getattr(event, attribute(self.rule.value.field))
+
     def _value(self, event: Event) -> Any:
         if self.rule.distinct is not None:
             if type(self._of(event)) not in (str, int):
@@ -153,9 +176,11 @@ class Reference:
             return self._of(event)
         if self.rule.value is None:
             return 1
-        value = getattr(event, attribute(self.rule.value.field))
+        value = self._raw(event)
         if value is None:
             raise Unusable("missing_value")
+        if isinstance(value, bool) and self.rule.type == "gauge":
+            return float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Unusable("value_type")
         try:
@@ -253,7 +278,7 @@ class Reference:
                 if live:
                     fold = {"sum": sum, "max": max, "min": min}[self.rule.across]
                     samples[self.rule.name, labels] = fold(live)  # type: ignore[operator]
-            elif self.rule.value is not None and self.rule.value.cumulative:
+            elif self._is_cumulative():
                 samples[self.rule.name, labels] = _growth(value)
             elif self.rule.type == "counter":
                 samples[self.rule.name, labels] = value
@@ -262,6 +287,10 @@ class Reference:
             else:
                 samples |= self._histogram(labels, value)
         return samples
+
+    def _is_cumulative(self) -> bool:
+        values = [self.rule.value, *(value for _, value in self.rule.parts)]
+        return any(value is not None and value.cumulative for value in values)
 
     def _distinct(self, labels: Labels, taken: Sequence[tuple[str, float]], now: float) -> Samples:
         """Exact, as a sketch is as long as there are few."""

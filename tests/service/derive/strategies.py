@@ -52,28 +52,38 @@ conditions = st.sampled_from(
 @st.composite
 def metric_rules(draw: st.DrawFn, name: str) -> MetricRule:
     kind: Any = draw(st.sampled_from(["counter", "gauge", "histogram", "distinct"]))
+    own = draw(st.lists(label_rules, max_size=2))
     value = ValueRule(
         field=draw(st.sampled_from("abc")),
         divide=draw(st.sampled_from([1.0, 1000.0])),
         cumulative=kind == "counter" and draw(st.booleans()),
     )
+    parts: tuple[tuple[str, ValueRule], ...] = ()
+    if kind in ("counter", "gauge") and draw(st.booleans()) and draw(st.booleans()):
+        parts = (("one", value), ("two", replace(value, field=draw(st.sampled_from("abc")))))
+        own = [*own, LabelRule(name="part", constant="")]
     text = draw(st.none() | conditions)
-    own = draw(st.lists(label_rules, max_size=2))
     labels = [
         LabelRule(name="service", fields=("service",)),
         LabelRule(name="environment", fields=("environment",)),
     ]
-    labels += [replace(label, name=f"x{place}") for place, label in enumerate(own)]
+    labels += [
+        replace(label, name=f"x{place}" if label.fields else label.name) for place, label in enumerate(own)
+    ]
     return MetricRule(
         name=f"{name}_total" if kind == "counter" else f"{name}_{kind}_seconds",
         type="gauge" if kind == "distinct" else kind,
         help="",
         events=draw(st.sampled_from([("x.a",), ("x.*",), ("*",), ("x.a", "x.b"), ("?.b",)])),
         when=compile_predicate(text) if text else None,
-        value=value if kind != "distinct" and (kind != "counter" or draw(st.booleans())) else None,
+        value=value
+        if kind != "distinct" and not parts and (kind != "counter" or draw(st.booleans()))
+        else None,
+        by="part" if parts else None,
+        parts=parts,
         across=draw(st.sampled_from([None, "sum", "max", "min"])) if kind == "gauge" else None,
         distinct=DistinctRule(field="a", windows=WINDOWS) if kind == "distinct" else None,
-        once=draw(st.sampled_from([None, None, "b"])) if kind == "counter" else None,
+        once=draw(st.sampled_from([None, None, "b"])) if kind == "counter" and not parts else None,
         expire_seconds=draw(st.sampled_from([None, 60.0, 300.0])),
         labels=tuple(labels[draw(st.integers(0, 2)) :]),
         buckets=draw(st.sampled_from([(0.5, 1.0, 2.0), (-1.0, 0.0), (1.0,)])) if kind == "histogram" else (),

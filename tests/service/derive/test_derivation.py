@@ -102,6 +102,42 @@ metrics:
     }
 
 
+TOKENS = """
+metrics:
+  - name: used_tokens_total
+    type: counter
+    event: x.a
+    add: {by: kind, from: {input: tokens_in, output: tokens_out}}
+    labels: {service: service, model: model}
+    init: {model: [small]}
+"""
+
+
+def test_several_fields_of_an_event_are_told_apart_by_a_label(tmp_path: Path) -> None:
+    result = derived(
+        tmp_path,
+        TOKENS,
+        {"model": "large", "tokens_in": 3, "tokens_out": 5},
+        {"model": "large", "tokens_in": 4},
+        {"model": "large", "tokens_out": "many"},
+    )
+    assert samples(result) == {
+        "used_tokens_total{service=shop,model=large,kind=input}": 7,
+        "used_tokens_total{service=shop,model=large,kind=output}": 5,
+        "used_tokens_total{service=shop,model=small,kind=input}": 0,
+        "used_tokens_total{service=shop,model=small,kind=output}": 0,
+    }
+    assert result.skipped == {("used_tokens_total", "value_type"): 1}
+
+
+def test_a_gauge_shows_true_and_false_as_1_and_0(tmp_path: Path) -> None:
+    text = "metrics: [{name: dependency_up, type: gauge, event: x.a, set: healthy}]"
+    result = derived(
+        tmp_path, text, *({"healthy": flag, "service_instance_id": str(flag)} for flag in (True, False))
+    )
+    assert samples(result) == {"dependency_up{instance_id=True}": 1, "dependency_up{instance_id=False}": 0}
+
+
 GAUGE = "metrics: [{name: depth, type: gauge, event: x.a, set: depth, across: max}]"
 
 

@@ -136,6 +136,23 @@ def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, probl
         ("{name: a, type: gauge, pair: {start: b, end: c, key: d}, across: sum}", "takes no 'across'"),
         ("{name: a, type: gauge, pair: {start: b, end: c, key: d}, expire: 5m}", "takes no 'expire'"),
         ("{name: a, type: distinct, event: x, of: y, expire: 5m}", "takes no 'expire'"),
+        ("{name: a_total, type: counter, event: x, add: {from: {b: c}}}", "'by' is missing"),
+        ("{name: a_total, type: counter, event: x, add: {by: d, from: b}}", "'by' goes with a 'from'"),
+        ("{name: a_total, type: counter, event: x, add: {by: le, from: {b: c}}}", "label 'le' is kept"),
+        ("{name: a_total, type: counter, event: x, add: {by: d, from: {b: [c]}}}", "'b' must be a field"),
+        ("{name: a_total, type: counter, event: x, add: {by: d, from: {}}}", "'from' names no field"),
+        (
+            "{name: a_total, type: counter, event: x, once: e, add: {by: d, from: {b: c}}}",
+            "'once' takes one field",
+        ),
+        (
+            "{name: a_total, type: counter, event: x, add: {by: d, from: {b: c}}, labels: {d: e}}",
+            "label 'd' is made by the metric itself",
+        ),
+        (
+            "{name: a_seconds, type: histogram, event: x, observe: {by: d, from: {b: c}}, buckets: [1]}",
+            "'observe' takes one field",
+        ),
         ("{name: a, type: distinct, event: x}", "a distinct needs 'of'"),
         ("{name: a, type: distinct, event: x, of: y, windows: [soon]}", "list of durations"),
         ("{name: a, type: distinct, event: x, of: y, windows: [1s]}", "each from 1m to 90d"),
