@@ -180,7 +180,7 @@ class Reference:
         if value is None:
             raise Unusable("missing_value")
         if isinstance(value, bool) and self.rule.type == "gauge":
-            return float(value)
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Unusable("value_type")
         try:
