@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from logweir.fields import EVENT_NAME, LEVELS
 from logweir_service.errors import ConfigurationError
 from logweir_service.event import Event
-from logweir_service.rules import RuleSet
+from logweir_service.rules import MetricRule, RuleSet
 
 from .entries import EntryCache
 from .exposition import Exposition, View
@@ -85,8 +85,8 @@ class Derivation:
 
         Those of zero series are read of the first event of a service, whatever its name.
         """
-        taking = [self._metrics[index] for index in self._programs.matching(event)]
-        return frozenset[str]().union(*(metric.rule.fields for metric in (*taking, *self._initial)))
+        initial = (metric.rule for metric in self._initial)
+        return frozenset[str]().union(*(rule.fields for rule in (*self._programs.rules_for(event), *initial)))
 
     def apply(self, events: Sequence[Event], received: float, *, stream: str = "") -> None:
         """Take a batch that was committed at `received`, in epoch seconds. No event makes it raise.
@@ -256,7 +256,7 @@ class _Programs:
         """
         known = {"level": level, "event": event} if by_name else {"level": level}
         chosen: list[tuple[int, str | None]] = []
-        for index in self.matching(event):
+        for index in self._matching(event):
             when = self._feeds[index].rule.when
             condition = True if when is None else when.source(known, lambda field: f"f_{field}")
             if condition is not False:
@@ -269,8 +269,11 @@ class _Programs:
             self._compiled[key] = compile_take(taken, self._cache, self._tally)
         return self._compiled[key]
 
-    def matching(self, event: str) -> list[int]:
-        """The places of the metrics that may take events of a name."""
+    def rules_for(self, event: str) -> Iterable[MetricRule]:
+        """The rules that may take events of a name."""
+        return (self._feeds[index].rule for index in self._matching(event))
+
+    def _matching(self, event: str) -> list[int]:
         globs = {index for pattern, index in self._globs if pattern.fullmatch(event)}
         return sorted(globs | self._named.get(event, set()))
 
