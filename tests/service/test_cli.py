@@ -167,7 +167,10 @@ def test_wrong_usage_exits_64(capsys, arguments):
 def test_the_help_tells_of_all_commands_in_order(capsys):
     code, out, _ = run(capsys, "--help")
     told = [line.split()[0] for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
-    assert (code, told) == (0, ["serve", "status", "grep", "check", "test", "explain", "dead", "promote"])
+    assert (code, told) == (
+        0,
+        ["serve", "status", "grep", "check", "test", "explain", "replay", "dead", "promote"],
+    )
 
 
 def test_an_unknown_command_is_one_of_usage(capsys):

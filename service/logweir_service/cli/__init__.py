@@ -47,7 +47,9 @@ def parser(chosen: Sequence[str] = ()) -> argparse.ArgumentParser:
     root = _Parser(prog="logweir", description="Log events in; metrics, Sentry issues and stories out.")
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    add_commands(commands, __name__, "serve status grep check test explain dead promote", chosen=chosen)
+    add_commands(
+        commands, __name__, "serve status grep check test explain replay dead promote", chosen=chosen
+    )
     return root
 
 

@@ -5,6 +5,7 @@ from .event_ids import EventId
 from .filesystem import refuse_network
 from .folder import DataFolder
 from .format import Commit, StreamPosition, crc32
+from .history import History
 from .journal import RESTORED_GAP, Group, Journal, Recovery
 from .known import KnownState
 from .losses import Losses
@@ -24,6 +25,7 @@ __all__ = [
     "DataFolder",
     "EventId",
     "Group",
+    "History",
     "Journal",
     "JournalReader",
     "KnownState",

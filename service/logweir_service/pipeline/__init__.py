@@ -6,6 +6,7 @@ from .lag import BOUNDS
 from .numbers import Counting, Numbers
 from .pipeline import Pipeline
 from .recovery import Resumed
+from .replay import Difference, Replay, differences
 from .switching import Changed
 
 __all__ = [
@@ -14,9 +15,12 @@ __all__ = [
     "Changed",
     "Counting",
     "Delivery",
+    "Difference",
     "Keeper",
     "Numbers",
     "Pipeline",
     "Receipt",
+    "Replay",
     "Resumed",
+    "differences",
 ]
