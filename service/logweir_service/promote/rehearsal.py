@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,16 +22,44 @@ NO_JOURNAL: Final = UUID(int=0)
 EVENT: Final = event_type(())
 
 
-class Promotion(NamedTuple):
-    """One event that would be sent."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """One event that would be sent; what is told of it is made when it is asked for."""
 
+    event: StoredEvent
     rule: PromoteRule
-    name: str
-    """The event's own."""
-    sent: dict[str, Any]
-    """The Sentry event; its id is not that of the real journal."""
-    breadcrumbs: Sequence[str]
-    """The names of the events that it is told with, oldest first."""
+    known: Sequence[StoredEvent]
+    """All events of its correlation id."""
+    defaults: Defaults
+
+    @property
+    def at(self) -> float:
+        """When it is sent, in epoch seconds: other services may add to its story until then."""
+        return self.event.received + self.rule.breadcrumbs.grace_seconds
+
+    @property
+    def name(self) -> str:
+        """The event's own."""
+        return str(members(self.event.line)["event"])
+
+    @property
+    def story(self) -> Iterator[StoredEvent]:
+        """What is told with it."""
+        yield from recent(self.known, until=self.at)
+
+    def sent(self) -> dict[str, Any]:
+        """The Sentry event; its id is not that of the real journal."""
+        return sentry_event(
+            self.event, journal=NO_JOURNAL, story=self.story, rule=self.rule, defaults=self.defaults
+        )
+
+    def breadcrumbs(self) -> Sequence[str]:
+        """The names of the events that it is told with, oldest first."""
+        limits = self.rule.breadcrumbs
+        leading = Story(read(self.event), self.story, until=self.at).leading(
+            last=limits.last, within_seconds=limits.within_seconds
+        )
+        return [str(moment.fields["event"]) for moment in leading]
 
 
 class Rehearsal:
@@ -58,33 +86,13 @@ class Rehearsal:
             self._candidates.append((event, rule))
 
     def promotions(self, now: float = float("inf")) -> Iterator[Promotion]:
-        """What is promoted by `now`, in epoch seconds, in the order of the journal.
-
-        An event is promoted when its rule's grace time is over: other services may still add to its story.
-        """
+        """What is promoted by `now`, in epoch seconds, in the order of the journal."""
         for event, rule in self._candidates:
-            until = event.received + rule.breadcrumbs.grace_seconds
-            if until > now:
-                continue
             found_by = members(event.line).get("correlation_id")
-            known = self._stories.get(found_by, []) if isinstance(found_by, str) else []
-            story = recent(known, until=until)
-            if not is_repeat(event, story, self._selection):
-                yield self._promotion(event, rule, story, until)
-
-    def _promotion(
-        self, event: StoredEvent, rule: PromoteRule, story: Sequence[StoredEvent], until: float
-    ) -> Promotion:
-        crumbs = rule.breadcrumbs
-        leading = Story(read(event), story, until=until).leading(
-            last=crumbs.last, within_seconds=crumbs.within_seconds
-        )
-        return Promotion(
-            rule=rule,
-            name=str(members(event.line)["event"]),
-            sent=sentry_event(event, journal=NO_JOURNAL, story=story, rule=rule, defaults=self._defaults),
-            breadcrumbs=[str(moment.fields["event"]) for moment in leading],
-        )
+            known = self._stories.get(found_by, ()) if isinstance(found_by, str) else ()
+            promotion = Promotion(event=event, rule=rule, known=known, defaults=self._defaults)
+            if promotion.at <= now and not is_repeat(event, promotion.story, self._selection):
+                yield promotion
 
 
 def dry_run(
@@ -106,7 +114,7 @@ def dry_run(
         if (event := _stored(line, number)) is not None:
             rehearsal.take(event)
     for promotion in rehearsal.promotions():
-        yield promotion.sent
+        yield promotion.sent()
 
 
 def envelope_text(event: dict[str, Any]) -> str:

@@ -52,9 +52,9 @@ class Scene:
         """What a scrape at a moment would show."""
         return parse(self._numbers.derivation.expose(openmetrics=False, now=now).decode())
 
-    def promotions(self, now: float) -> list[Promotion]:
+    def promotions(self, now: float) -> Iterator[Promotion]:
         """What Sentry has got by a moment."""
-        return [*self._rehearsal.promotions(now)]
+        return self._rehearsal.promotions(now)
 
     @property
     def skipped(self) -> Mapping[tuple[str, str], int]:

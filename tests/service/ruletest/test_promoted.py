@@ -67,3 +67,12 @@ def test_nobody_and_nothing_can_be_expected(tmp_path):
 def test_one_error_that_is_told_twice_is_promoted_once(tmp_path):
     inputs = f"[{ERROR[:-1]}, error_id: e, repeat: 2}}]"
     assert failures(tmp_path, inputs, "[{at: 3s, promoted: [{event: failed}]}]") == []
+
+
+def test_a_storm_that_nobody_expected_is_counted(tmp_path):
+    inputs = f"[{ERROR[:-1]}, repeat: 2000}}]"
+    ((_, lines),) = failures(tmp_path, inputs, "[{at: 3s, promoted: [{event: failed}]}]")
+    assert (len(lines), lines[-1]) == (21, "+ and 1979 more")
+    assert lines[0].startswith(
+        "+ {event: failed, rule: errors, fingerprint: [failed, T], user_id: null, bread"
+    )
