@@ -104,7 +104,7 @@ def dry_run(
     """Build the Sentry events of an NDJSON file of events, in its order.
 
     The other lines of the same correlation id are the story; each event counts as received when it happened.
-    The event ids are not those of the real journal.
+    One error that several lines tell of is built once. The event ids are not those of the real journal.
 
     Raises:
         ValueError: for a line that is no event; its text names the line.

@@ -41,6 +41,12 @@ def test_a_line_that_is_no_event_is_named(line):
         list(dry_run([*lines(event()), line], [promote_rule()]))
 
 
+def test_one_error_that_two_events_tell_of_is_shown_once():
+    told = lines(*(event(at=at, correlation_id="c", error_id="e") for at in (1, 2)))
+
+    assert len(list(dry_run(told, [promote_rule()]))) == 1
+
+
 def test_the_text_is_json_for_people():
     [built] = dry_run(lines(event()), [promote_rule()])
 
