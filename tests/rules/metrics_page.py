@@ -29,9 +29,8 @@ makes of them, such as `cache_hit_rate`: [recording rules](../deploy/prometheus/
 
 APART = {
     "compat": "Not among `packs`: the same events counted again under other names, for dashboards that have "
-    "them. `LOGWEIR_RULES=packs,packs/compat` adds them. `active_users_total{time_period}` and "
-    "`db_pool_size{state}` are recording rules; `external_api_calls_total` has `target` for what was its "
-    "`service`."
+    "them. `LOGWEIR_RULES=packs,packs/compat` adds them. `active_users_total{time_period}` is a "
+    "recording rule; `external_api_calls_total` has `target` for what was its `service`."
 }
 
 _ACROSS = {"sum": "The sum", "max": "The largest", "min": "The smallest"}
@@ -103,6 +102,8 @@ def _notes(rule: MetricRule) -> Iterator[str]:
         yield f"{_ACROSS[rule.across]} of all instances."
     if rule.once is not None:
         yield f"Once for each `{rule.once}`."
+    for text, value in rule.parts:
+        yield f"`{rule.by}` {text} is `{value.field}`."
     if rule.pair is not None:
         yield f"From `{rule.pair.start[0]}` to `{rule.pair.end[0]}` with the same `{rule.pair.key}`."
 

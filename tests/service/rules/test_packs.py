@@ -31,6 +31,7 @@ ai_pipeline_duration_seconds{pipeline,stage}
 ai_pipeline_runs_total{pipeline,status}
 agent_calls_total{agent_type,model,status}
 agent_call_duration_seconds{agent_type,model}
+agent_tokens_used_total{provider,model,token_type}
 agent_cost_usd_total{provider,model}
 agent_response_duration_seconds{model,complexity}
 telegram_messages_total{message_type,status}
@@ -81,7 +82,9 @@ telegram_commands_total{command}
 telegram_errors_total{handler,error_type}
 claude_requests_total{model,status}
 claude_request_duration_seconds{model}
+claude_tokens_used_total{model,token_type}
 claude_cost_usd_total{model}
+db_pool_size{state}
 """.split()
 
 BUCKETS = {

@@ -79,7 +79,7 @@ def test_every_example_of_the_page_fits(example):
 
 
 def test_units_are_those_that_are_converted():
-    units = SCHEMA["definitions"]["value"]["anyOf"][1]["properties"]["unit"]["enum"]
+    units = SCHEMA["definitions"]["unit"]["enum"]
     assert set(units) == {name for scales in SCALES.values() for name in scales}
 
 
@@ -120,6 +120,8 @@ def metric(text: str) -> str:
         metric("add: a.b"),
         metric("add: {unit: ms}"),
         metric("add: {from: a, unit: weeks}"),
+        metric("add: {from: {x: a}}"),
+        metric("add: {from: a, by: b}"),
         metric("labels: {a: {from: b, value: c}}"),
         metric("labels: {a: {value: c, lower: true}}"),
         metric("labels: {a: {default: c}}"),
