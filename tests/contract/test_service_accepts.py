@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from logweir.redact import is_secret
 from logweir_service.decode import Decoder, StoredDecoder
 from logweir_service.limits import Limits
 from logweir_service.rules import load
@@ -33,3 +34,8 @@ def test_the_rules_find_their_fields_in_it():
     (events,) = StoredDecoder(fields).events(batch.lines)
     routes = {getattr(event, "http_route", None) for event in events if event.event == "http.request"}
     assert routes == {"/orders/{order_id}"}
+
+
+def test_no_field_that_the_packs_read_is_redacted_by_its_key():
+    rules = load(["packs", "packs/compat"])
+    assert [field for field in rules.fields if is_secret(field)] == []
