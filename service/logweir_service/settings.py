@@ -91,6 +91,16 @@ class Settings(BaseSettings):
     )
     """The release of promoted events that name none."""
 
+    @property
+    def rule_sources(self) -> list[str]:
+        """What `rules` names, in order."""
+        return _parts(self.rules)
+
+    @property
+    def pack_label_names(self) -> list[str] | None:
+        """What `pack_labels` names; None where the packs keep their own."""
+        return _parts(self.pack_labels) or None
+
     @field_validator("data", mode="before")
     @classmethod
     def _folder(cls, text: Any) -> Any:
@@ -188,6 +198,10 @@ def _said(fault: ErrorDetails) -> str:
     name = next((each for each in names if os.environ.get(each)), named)
     wanted = _WANTED.get(fault["type"])
     return f"{name}: {wanted.format(**fault.get('ctx', {})) if wanted else fault['msg']}"
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _names(field: str) -> list[str]:

@@ -97,3 +97,22 @@ def test_hundred_hangups_among_events_lose_and_double_none(tmp_path, rules):
         assert live.stop() == 0
         live.start()
         assert metrics(live)["kept_total"] == 100
+
+
+@pytest.mark.fault(2, 44)
+def test_kills_around_reloads_lose_double_and_mislabel_nothing(tmp_path, rules):
+    """Each life changes the rules under load and is killed within a moment of it."""
+    sent = 0
+    with LiveService(tmp_path / "data", "--rules", str(rules)) as live:
+        for life in range(6):
+            rules.write_text((AFTER, BEFORE)[life % 2])
+            live.process.send_signal(signal.SIGHUP)
+            for _ in range(1 + 3 * life):
+                send(live)
+                sent += 1
+            before = metrics(live)
+            live.stop(signal.SIGKILL)
+            live.start()
+            found = metrics(live)
+            assert before["kept_total"] == found["kept_total"] == sent
+            assert found.get("new_total", 0) == (before.get("new_total", 0) if life % 2 == 0 else 0)

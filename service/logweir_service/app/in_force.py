@@ -29,9 +29,7 @@ def read_rules(settings: Settings) -> InForce:
     Raises:
         RulesError: with all that is wrong with them.
     """
-    pack_labels = [label.strip() for label in settings.pack_labels.split(",") if label.strip()]
-    sources = [source.strip() for source in settings.rules.split(",") if source.strip()]
-    rules = load(sources, pack_labels=pack_labels or None)
+    rules = load(settings.rule_sources, pack_labels=settings.pack_label_names)
     selection = Selection(rules.promote)
     return InForce(
         rules=rules,

@@ -35,7 +35,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     text = sys.stdin.buffer.read() if options.event == "-" else Path(options.event).read_bytes()
-    rules = load(read_settings(rules=options.rules).rules.split(","))
+    settings = read_settings(rules=options.rules)
+    rules = load(settings.rule_sources, pack_labels=settings.pack_label_names)
     received = time.time()
     batch = Decoder(Limits(), Scrubber()).decode(_on_one_line(text), received=received, numbered=False)
     if batch.rejections:

@@ -27,7 +27,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     text = sys.stdin.buffer.read() if options.events == "-" else Path(options.events).read_bytes()
-    rules = load(read_settings(rules=options.rules).rules.split(","))
+    settings = read_settings(rules=options.rules)
+    rules = load(settings.rule_sources, pack_labels=settings.pack_label_names)
     found = [envelope_text(event) for event in dry_run(text.split(b"\n"), rules.promote)]
     print(*found, sep="\n")
     if not found:

@@ -45,7 +45,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     settings = read_settings(data=options.data, rules=options.diff)
-    replay = Replay(_rules(settings.rules, settings), _rules(options.rules, settings))
+    replay = Replay(_rules(settings), _rules(read_settings(rules=options.rules)))
     folder = DataFolder(settings.data)
     folder.identify()
     history = History(folder.journal, since=options.since)
@@ -87,10 +87,8 @@ def _since(text: str) -> float:
         ) from None
 
 
-def _rules(sources: str, settings: Settings) -> RuleSet:
-    pack_labels = [label.strip() for label in settings.pack_labels.split(",") if label.strip()]
-    named = [source.strip() for source in sources.split(",") if source.strip()]
-    return load(named, pack_labels=pack_labels or None)
+def _rules(settings: Settings) -> RuleSet:
+    return load(settings.rule_sources, pack_labels=settings.pack_label_names)
 
 
 def _lines(found: Sequence[Difference], same: int) -> Iterator[str]:
