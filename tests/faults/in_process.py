@@ -17,6 +17,7 @@ from logweir_service.disk import Disk
 from logweir_service.journal import Journal
 from logweir_service.pipeline import Pipeline
 from logweir_service.settings import Settings
+from tests.service.pipeline.living import page
 
 from .stored import Stored, StoredEvents
 
@@ -67,7 +68,7 @@ async def in_process(
 
 def requests_counted(pipeline: Pipeline) -> int:
     """What the one metric says, of all services together."""
-    lines = pipeline.expose(openmetrics=False).decode().splitlines()
+    lines = page(pipeline).decode().splitlines()
     counted = [line.rpartition(" ")[2] for line in lines if line.startswith("own_requests_total{")]
     return int(sum(map(float, counted)))
 

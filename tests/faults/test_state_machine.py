@@ -27,6 +27,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.model import SenderModel, unnumbered
 from tests.faults.mortal_disk import MortalDisk
 from tests.faults.power_cut import cut_power
+from tests.service.pipeline.living import page
 
 STREAMS = 2
 RETENTION_BYTES = 6000
@@ -199,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         assert found.keys <= self.told
         assert self.told - self.removed <= found.keys
         assert requests_counted(self.pipeline) == len(self.told)
-        assert b"logweir_journal_damaged_segments_total 0.0" in self.pipeline.expose(openmetrics=False)
+        assert b"logweir_journal_damaged_segments_total 0.0" in page(self.pipeline)
 
 
 @pytest.mark.fault(1, 3, 4, 6, 8, 18, 19)

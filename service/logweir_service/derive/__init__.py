@@ -2,6 +2,7 @@
 
 from .derivation import Derivation
 from .explanation import Explanation, explain
+from .exposition import View
 from .state import DerivationState
 
-__all__ = ["Derivation", "DerivationState", "Explanation", "explain"]
+__all__ = ["Derivation", "DerivationState", "Explanation", "View", "explain"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from logweir_service.access import Tokens
@@ -34,8 +35,8 @@ MAX_EVENTS = 1000
 class Readable:
     """What the routes show, handed in by the application."""
 
-    expose: Callable[..., bytes]
-    """``expose(openmetrics=...)`` renders all metrics."""
+    page: Callable[..., Awaitable[Sequence[bytes]]]
+    """``page(openmetrics=..., gzip=...)`` is all metrics as they are between two batches, in parts."""
     stories: Callable[..., list[StoredEvent]]
     """``stories(correlation_id, limit=...)`` finds the events of an id that happened first."""
     ready: Callable[[], str | None]
@@ -59,14 +60,18 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
     only_readers = [Depends(reader)]
 
     @routes.get("/metrics", dependencies=only_readers)
-    async def metrics(accept: Annotated[str, Header()] = "") -> Response:
+    async def metrics(
+        accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
+    ) -> Response:
         if not readable.metrics_enabled:
             raise Refusal(404, "metrics_off", "metrics are switched off by ENABLE_METRICS=false")
-        openmetrics = OPENMETRICS in accept
-        return Response(
-            readable.expose(openmetrics=openmetrics),
-            media_type=OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
-        )
+        openmetrics, gzip = OPENMETRICS in accept, takes_gzip(accept_encoding)
+        parts = await readable.page(openmetrics=openmetrics, gzip=gzip)
+        headers = {"Vary": "Accept, Accept-Encoding", "Content-Length": str(sum(map(len, parts)))}
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+        media_type = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
+        return StreamingResponse(_each(parts), media_type=media_type, headers=headers)
 
     @routes.get("/v1/events", dependencies=only_readers)
     async def events(
@@ -98,6 +103,20 @@ def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
         return {"status": "not_ready", "message": reason}
 
     return routes
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a client asks for gzip: names it, and not with a weight of 0."""
+    for coding in accept_encoding.lower().split(","):
+        name, *parameters = (part.replace(" ", "").replace("\t", "") for part in coding.split(";"))
+        if name in ("gzip", "x-gzip"):
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False
+
+
+async def _each(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
 
 
 def refuse_alike(app: FastAPI) -> None:

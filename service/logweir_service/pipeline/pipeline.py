@@ -27,9 +27,11 @@ from logweir_service.telemetry import Telemetry
 from .delivery import MAX_SEQ, Delivery, Receipt
 from .keeper import Keeper
 from .lag import Lag
+from .moments import Moments
 from .numbers import Counting, Numbers
 from .recovery import Resumed, Start
 from .saving import Saving
+from .scrapes import Scrapes, Writing, written
 from .staging import Staged, Waiting, check_grant, conflict, stage
 from .switching import Changed, Switching
 from .taking import Taking
@@ -77,10 +79,12 @@ class Pipeline:
     on_broken: Callable[[], None] = lambda: None
     """Called once when that happens."""
     saving: Saving = field(init=False)
+    scrapes: Scrapes = field(init=False)
     _waiting: list[Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _pending_bytes: int = 0
     _draining: bool = False
+    _moments: Moments = field(default_factory=Moments)
     _switching: Switching = field(default_factory=Switching)
     _taking: Taking = field(default_factory=Taking)
     _decoding: Turns = field(default_factory=Turns)
@@ -89,6 +93,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.saving = Saving(self.journal, self.keeper, self.telemetry)
+        self.scrapes = Scrapes(self.look, self._moments)
 
     def recover(
         self, rules: RuleSet, *, reset_counters: bool = False, stopping: Callable[[], bool] = lambda: False
@@ -216,10 +221,10 @@ class Pipeline:
         started = self.resumed is not None
         self.journal.close(in_order=self.broken is None and (started or not self.journal.folder.killed_pid))
 
-    def expose(self, *, openmetrics: bool) -> bytes:
-        """Everything that a scrape gets: the derived series, then the service's own."""
-        derived = self.numbers.derivation.expose(openmetrics=openmetrics, now=self.clock())
-        return derived + self.telemetry.expose(openmetrics=openmetrics)
+    def look(self, *, openmetrics: bool) -> Writing:
+        """See what a scrape shows now: the derived series, then the service's own. The steps write it."""
+        view = self.numbers.derivation.view(openmetrics=openmetrics, now=self.clock())
+        return written(view, self.telemetry.expose(openmetrics=openmetrics))
 
     async def _take(self, delivery: Delivery) -> Receipt:
         numbered = delivery.stream is not None
@@ -287,7 +292,8 @@ class Pipeline:
             self._taking.took()
             self.journal.settle(group)
             self.keeper.note(sum(map(len, group.buffers)))
-        await self._applying.take(self._apply(group, staged))
+        with self._moments.counting() as between_batches:
+            await self._applying.take(self._apply(group, staged, between_batches))
 
     def _stage(self, group: Group, bodies: list[Waiting]) -> list[Staged]:
         """Put what is new of the bodies into the group; those of a cloned stream are answered at once."""
@@ -316,7 +322,9 @@ class Pipeline:
                 self.journal.write(group)
             self.telemetry.commit_seconds.observe(time.perf_counter() - started)
 
-    def _apply(self, group: Group, staged: list[Staged]) -> Generator[None, None, None]:
+    def _apply(
+        self, group: Group, staged: list[Staged], between_batches: Callable[[], None]
+    ) -> Generator[None, None, None]:
         """Count what is durable now, make it findable, and answer; pausing, so that others get their turn.
 
         Events are decoded once more, for the fields of the rules, and a few at a time: to keep what was
@@ -339,6 +347,7 @@ class Pipeline:
                 self.promoter.committed(each.lsn, candidates)
             self._count(each)
             each.waiting.reply(each.receipt)
+            between_batches()
 
     def _count(self, staged: Staged) -> None:
         telemetry, receipt = self.telemetry, staged.receipt

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from gzip import compress
 
 import httpx
 import pytest
@@ -31,11 +32,21 @@ class Scan:
         return iter(())
 
 
-def get(path: str, *, count: int = 0, not_ready: str | None = None, method: str = "GET") -> httpx.Response:
+async def two_parts(*, openmetrics: bool, gzip: bool) -> list[bytes]:
+    parts = [b"openmetrics 1\n" if openmetrics else b"text 1\n", b"end 1\n"]
+    if not gzip:
+        return parts
+    whole = compress(b"".join(parts))
+    return [whole[:10], whole[10:]]
+
+
+def get(
+    path: str, *, count: int = 0, not_ready: str | None = None, method: str = "GET", **headers: str
+) -> httpx.Response:
     """The answer of a service that holds a story of this many events."""
     app = FastAPI()
     readable = Readable(
-        expose=lambda openmetrics: b"",
+        page=two_parts,
         stories=Stories(Scan(count)),
         ready=lambda: not_ready,
         limits=Limits(),
@@ -45,7 +56,8 @@ def get(path: str, *, count: int = 0, not_ready: str | None = None, method: str 
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://logweir") as client:
-            return await client.request(method, path)
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            return await client.request(method, path, headers={"Accept-Encoding": "identity", **given})
 
     return asyncio.run(ask())
 
@@ -98,3 +110,34 @@ def test_a_service_that_takes_no_events_is_alive_all_the_same(path):
 def test_the_head_of_health_is_answered_like_the_whole(path, not_ready):
     head = get(path, method="HEAD", not_ready=not_ready)
     assert head.status_code == get(path, not_ready=not_ready).status_code
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "zipped"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("x-gzip", True),
+        ("deflate, gzip;q=0.5", True),
+        ("br;q=1.0, gzip ; q=0.001", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("identity", False),
+        ("*", False),
+        ("notgzip", False),
+        ("", False),
+    ],
+)
+def test_metrics_are_zipped_where_that_is_asked_for(accept_encoding, zipped):
+    answer = get("/metrics", Accept_Encoding=accept_encoding)
+    assert answer.headers.get("content-encoding") == ("gzip" if zipped else None)
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert answer.text == "text 1\nend 1\n"
+    assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded
+
+
+def test_metrics_are_openmetrics_where_that_is_asked_for():
+    answer = get("/metrics", Accept="application/openmetrics-text;version=1.0.0")
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text == "openmetrics 1\nend 1\n"
+    assert get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")

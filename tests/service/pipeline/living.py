@@ -64,16 +64,26 @@ def killed(settings: Settings, use: Use[Result], *, reset: bool = False) -> Resu
     return result
 
 
+def page(pipeline: Pipeline, *, openmetrics: bool = False) -> bytes:
+    """What a scrape shows now, without waiting for anybody."""
+    steps = pipeline.look(openmetrics=openmetrics)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return b"".join(end.value)
+
+
 def exposed(pipeline: Pipeline, prefix: str = "http_requests_total") -> dict[str, float]:
     """The samples of one metric of a scrape, by name and labels."""
-    text = pipeline.expose(openmetrics=False).decode()
+    text = page(pipeline).decode()
     samples = (each.rpartition(" ") for each in text.splitlines() if each.startswith(prefix))
     return {name: float(value) for name, _, value in samples}
 
 
 def created(pipeline: Pipeline, prefix: str = "http_requests_created") -> list[float]:
     """When the series of a counter began, as OpenMetrics tells."""
-    text = pipeline.expose(openmetrics=True).decode()
+    text = page(pipeline, openmetrics=True).decode()
     return [float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(prefix)]
 
 
