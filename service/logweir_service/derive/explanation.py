@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Final
 
 from logweir.fields import EVENT_NAME
@@ -12,6 +13,7 @@ from logweir_service.rules import MetricRule, RuleSet
 from logweir_service.rules.asked import outcome, values_of
 
 from .derivation import Derivation
+from .feed import single
 from .text import glob_pattern
 
 _WHY: Final = {
@@ -44,9 +46,10 @@ class Explanation:
 def explain(rules: Sequence[MetricRule], event: Event, *, received: float) -> Iterator[Explanation]:
     """Say of each rule what it makes of an event, decoded with the fields of all of them.
 
-    It is the derivation itself that is asked, one rule at a time.
+    It is the derivation itself that is asked, one rule at a time. A rule that takes several fields, told
+    apart by a label, is explained for each of them.
     """
-    for rule in rules:
+    for rule in chain.from_iterable(map(single, rules)):
         if any(_takes(name, event.event) for name in rule.events):
             yield _asked(rule, event, received)
         else:

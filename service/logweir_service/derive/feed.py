@@ -46,13 +46,18 @@ class Feed:
 
 def feeds(metric: Metric) -> list[Feed]:
     """What a metric takes of each event."""
-    rule = metric.rule
+    optional = bool(metric.rule.parts)
+    return [Feed(metric, rule, optional=optional) for rule in single(metric.rule)]
+
+
+def single(rule: MetricRule) -> list[MetricRule]:
+    """The rule, or where it takes several fields one rule for each, with its value and its labels."""
     if not rule.parts:
-        return [Feed(metric, rule)]
+        return [rule]
     found = []
     for text, value in rule.parts:
         labels = tuple(
             replace(label, constant=text) if label.name == rule.by else label for label in rule.labels
         )
-        found.append(Feed(metric, replace(rule, labels=labels, value=value, parts=()), optional=True))
+        found.append(replace(rule, labels=labels, value=value, parts=()))
     return found
