@@ -64,6 +64,15 @@ def test_event_may_come_from_stdin_as_it_is_stored(capsys, rules, monkeypatch):
     assert run(capsys, "explain", "-", "--rules", rules)[0] == 0
 
 
+def test_event_on_many_lines_is_the_one_that_was_written(capsys, rules, event):
+    event.write_text(
+        json.dumps(EVENT | {"level": "info", "x": "\\n"}, indent=1).replace('"x"', '"y": 1e999, "x"')
+    )
+    code, out, err = run(capsys, "explain", event, "--rules", rules)
+    assert (code, err) == (0, "")
+    assert f"{EVENT['event']} (info)" in out
+
+
 def test_event_that_nothing_takes_exits_1(capsys, rules, event):
     event.write_text(json.dumps(EVENT | {"event": "a.b", "level": "info"}))
     code, out, _ = run(capsys, "explain", event, "--rules", rules)
@@ -78,6 +87,7 @@ def test_event_that_nothing_takes_exits_1(capsys, rules, event):
         ("{", "the service refuses it"),
         ("", "0 events are given; give one"),
         (f"{json.dumps(EVENT)}\n{json.dumps(EVENT)}", "2 events are given; give one"),
+        (json.dumps(EVENT)[:-1] + ',\n"x": ' + "[" * 5000 + "]" * 5000 + "}", "the service refuses it"),
     ],
 )
 def test_what_is_no_event_is_told_and_exits_1(capsys, rules, event, text, why):

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from logweir_service.decode import Decoder, StoredDecoder
 from logweir_service.derive import Explanation, explain
 from logweir_service.event import Event
@@ -62,11 +64,12 @@ def _run(options: argparse.Namespace) -> int:
 def _on_one_line(text: bytes) -> bytes:
     """A JSON object that was written for people, as senders write it."""
     text = text.strip()
-    if b"\n" in text:
-        try:
-            return json.dumps(json.loads(text)).encode() + b"\n"
-        except ValueError:
-            pass  # several events, or none: the decoder says what it is
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        pass  # several events, or none: the decoder says what it is
+    else:
+        text = text.replace(b"\n", b" ")  # which stand between its members: a text of JSON holds none
     return text + b"\n"
 
 
