@@ -22,7 +22,7 @@ from .commands import Commands, add_data_option
 from .outcome import NOTHING_FOUND
 from .progress import Progress
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)", re.ASCII)
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 

@@ -18,6 +18,13 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 _TAG: Final = "tag:yaml.org,2002:"
 
+_KINDS: Final = {
+    MappingNode: ("map",),
+    SequenceNode: ("seq",),
+    ScalarNode: ("str", "timestamp", "merge", "value", "int", "float", "bool", "null"),
+}
+"""The tags that each may have, said or not."""
+
 _UNPRINTABLE: Final = re.compile("[\x00\ud800-\udfff]")
 """What an escape can put into a text, and no exposition can hold."""
 
@@ -52,24 +59,24 @@ class Node:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-def read_yaml(file: str, text: str, problems: Problems) -> Node:
-    """Read one file; what cannot be read is a problem, and an empty mapping stands for it."""
-    empty = Node(file, 1, {})
+def read_yaml(file: str, text: str, problems: Problems) -> Node | None:
+    """Read one file; None and one problem where it is not YAML at all."""
+    first_line = Node(file, 1, None)
     yaml: Any = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
         if root is not None:
             return _Tree(file, yaml, problems).node(root, root.start_mark.line + 1)
     except RecursionError:
-        problems.add(empty, "is nested too deep")
-        return empty
+        problems.add(first_line, "is nested too deep")
+        return None
     except YAMLError as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         reason = error.problem if isinstance(error, MarkedYAMLError) else str(error).splitlines()[0]
         problems.add(Node(file, mark.line + 1 if mark else 1, None), f"is not YAML: {reason}")
-        return empty
-    problems.add(empty, "is empty")
-    return empty
+        return None
+    problems.add(first_line, "is empty")
+    return None
 
 
 class _Tree:
@@ -94,13 +101,16 @@ class _Tree:
         return node
 
     def _made(self, raw: Any, line: int) -> Node:
+        kind = str(raw.tag).removeprefix(_TAG)
+        if kind not in _KINDS[type(raw)]:
+            self._problems.add(Node(self._file, line, None), f"the tag '{raw.tag}' is not supported")
         match raw:
             case MappingNode():
                 return Node(self._file, line, self._mapping(raw))
             case SequenceNode():
                 parts = tuple(self.node(part, part.start_mark.line + 1) for part in raw.value)
                 return Node(self._file, line, parts)
-        return Node(self._file, line, self._scalar(raw, line), raw.value)
+        return Node(self._file, line, self._scalar(raw, kind, line), raw.value)
 
     def _mapping(self, raw: MappingNode) -> dict[str, Node]:
         entries: dict[str, Node] = {}
@@ -115,8 +125,7 @@ class _Tree:
                 entries[key.value] = self.node(value, line)
         return entries
 
-    def _scalar(self, raw: ScalarNode, line: int) -> Any:
-        kind = str(raw.tag).removeprefix(_TAG)
+    def _scalar(self, raw: ScalarNode, kind: str, line: int) -> Any:
         if kind in ("str", "timestamp", "merge", "value"):
             if _UNPRINTABLE.search(raw.value):
                 self._problems.add(
@@ -124,6 +133,9 @@ class _Tree:
                 )
             return raw.value
         if kind in ("int", "float", "bool", "null"):
-            return self._yaml.constructor.construct_object(raw)
-        self._problems.add(Node(self._file, line, None), f"the tag '{raw.tag}' is not supported")
+            try:
+                return self._yaml.constructor.construct_object(raw)
+            except (ValueError, LookupError):  # a tag on what is none, or more digits than Python reads
+                text = raw.value if len(raw.value) <= 40 else f"{raw.value[:37]}..."
+                self._problems.add(Node(self._file, line, None), f"'{text}' cannot be read as {kind}")
         return raw.value

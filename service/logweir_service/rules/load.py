@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from logweir_service.errors import RulesError
+from logweir_service.listing import listed
 
 from .document import Node, Problems, read_yaml
+from .files import read_text, reason
 from .labels import read_labels
 from .metrics import Defaults, read_defaults, read_metric
 from .model import LabelRule, MetricRule, PromoteRule, RuleSet, RuleSource, ScrubRule, StoreRule
@@ -25,8 +28,6 @@ _PACK_LABELS: Final = "LOGWEIR_PACK_LABELS"
 
 _ONLY_BY_NAME: Final = frozenset({"compat"})
 """Packs that ``packs`` leaves out: they count again, under other names, what the others count."""
-
-_MAX_FILE_BYTES: Final = 5_000_000
 
 
 def load(sources: Sequence[str | Path], *, pack_labels: Sequence[str] | None = None) -> RuleSet:
@@ -88,6 +89,8 @@ class _Building:
     def add(self, source: RuleSource, default_labels: tuple[LabelRule, ...] | None) -> None:
         self._sources.append(source)
         root = read_yaml(source.name, source.text, self._problems)
+        if root is None:
+            return
         section = Section(root, self._problems, what="a rule file", keys=_KEYS)
         version = section.entry("version").value
         if version is True or version != 1:
@@ -157,15 +160,17 @@ def _files(source: str, problems: Problems) -> Iterator[RuleSource]:
     packs = {file.name.removesuffix(".yaml"): file for file in _shipped()}
     if source == "packs":
         yield from (_pack(name, pack) for name, pack in packs.items() if name not in _ONLY_BY_NAME)
-    elif source.startswith("packs/") and not Path(source).exists():
+    elif source.startswith("packs/") and not os.path.lexists(source):
         name = source.removeprefix("packs/").removesuffix(".yaml")
         if name in packs:
             yield _pack(name, packs[name])
         else:
             problems.add(Node(source, 0, None), f"there is no pack '{name}'", word=name, known=packs)
     else:
-        for file, text in _own_files(Path(source), problems):
-            yield RuleSource(name=file, text=text, is_pack=False)
+        for file in _own_files(Path(source), problems):
+            text = read_text(file, problems)
+            if text is not None:
+                yield RuleSource(name=str(file), text=text, is_pack=False)
 
 
 def _pack(name: str, file: Traversable) -> RuleSource:
@@ -179,20 +184,15 @@ def _shipped() -> list[Traversable]:
     )
 
 
-def _own_files(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
-    files = [path]
-    if path.is_dir():
-        files = sorted(file for file in path.glob("*.yaml") if not file.name.endswith("_test.yaml"))
-        if not files:
-            problems.add(Node(str(path), 0, None), "is a folder without rule files (*.yaml)")
-    for file in files:
-        here = Node(str(file), 0, None)
-        try:
-            if file.stat().st_size > _MAX_FILE_BYTES:
-                problems.add(here, f"is larger than {_MAX_FILE_BYTES} bytes")
-            else:
-                yield str(file), file.read_text("utf-8")
-        except OSError as error:
-            problems.add(here, f"cannot be read: {error.strerror}")
-        except UnicodeDecodeError:
-            problems.add(here, "is not UTF-8")
+def _own_files(path: Path, problems: Problems) -> list[Path]:
+    """The file, or the rule files of a folder; a path that cannot be one is left to who reads it."""
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(file for file in listed(path, "*.yaml") if not file.name.endswith("_test.yaml"))
+    except (OSError, ValueError) as error:
+        problems.add(Node(str(path), 0, None), f"cannot be read: {reason(error)}")
+        return []
+    if not files:
+        problems.add(Node(str(path), 0, None), "is a folder without rule files (*.yaml)")
+    return files

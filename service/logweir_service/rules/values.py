@@ -122,7 +122,7 @@ def read_buckets(section: Section, kind: str) -> tuple[float, ...]:
         return ()
     bounds: list[Any] = [node.value for node in section.items("buckets")]
     numbers = [
-        float(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)
+        _bound(bound) for bound in bounds if isinstance(bound, int | float) and not isinstance(bound, bool)
     ]
     ascending = all(low < high for low, high in pairwise(numbers))
     if len(numbers) != len(bounds) or not numbers or not ascending or not all(map(math.isfinite, numbers)):
@@ -131,6 +131,13 @@ def read_buckets(section: Section, kind: str) -> tuple[float, ...]:
     if len(numbers) > _MAX_BUCKETS:
         section.problem("buckets", f"more than {_MAX_BUCKETS} buckets")
     return tuple(numbers)
+
+
+def _bound(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def check_field(section: Section, key: str, field: str) -> None:

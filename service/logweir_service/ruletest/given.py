@@ -11,9 +11,9 @@ from logweir import fields
 from logweir_service.event import rfc3339
 from logweir_service.lenient import read_object
 from logweir_service.rules.document import Node, Problems
+from logweir_service.rules.files import read_text
 from logweir_service.rules.section import Section
 
-from .files import read_text
 from .model import Given
 from .moments import USUAL_START, moment_of, read_at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,10 +10,10 @@ from typing import Final
 from logweir_service.errors import RulesError
 from logweir_service.rules import RuleSet, load
 from logweir_service.rules.document import Node, Problems, read_yaml
+from logweir_service.rules.files import read_text
 from logweir_service.rules.section import Section
 
 from .expecting import read_expectations
-from .files import read_text
 from .given import read_given
 from .model import Case, Suite
 from .moments import read_start
@@ -46,8 +47,6 @@ def _load(sources: tuple[str, ...], problems: Problems) -> RuleSet | None:
         return load(sources)
     except RulesError as error:
         problems.found += [problem for problem in error.problems if problem not in problems.found]
-    except OSError as error:
-        problems.found.append(f"{error.filename}: cannot be read: {error.strerror}")
     return None
 
 
@@ -57,7 +56,10 @@ def _suite(
     text = read_text(Path(file), problems)
     if text is None:
         return None
-    section = Section(read_yaml(file, text, problems), problems, what="a file of tests", keys=_KEYS)
+    root = read_yaml(file, text, problems)
+    if root is None:
+        return None
+    section = Section(root, problems, what="a file of tests", keys=_KEYS)
     folder = Path(file).parent
     if not section.has("rules"):
         section.problem("rules", "'rules' is missing: the rule files or packs to test")
@@ -73,7 +75,7 @@ def _suite(
 def _source(folder: Path, source: str) -> str:
     """A source of rules as seen from the file that names it."""
     beside = folder / source
-    is_pack = source == "packs" or (source.startswith("packs/") and not beside.exists())
+    is_pack = source == "packs" or (source.startswith("packs/") and not os.path.lexists(beside))
     return source if is_pack else str(beside)
 
 

@@ -63,13 +63,23 @@ metrics:
         ("version: 1\nmetrics: [!x 1]\n", "2: the tag '!x' is not supported"),
         ("version: 1\nmetrics: &a [*a]\n", "2: an alias contains itself"),
         ("version: 1\n[1]: 2\n", "2: a key must be a text"),
+        ("version: 1\nmetrics: !!python/object:os.system [a]\n", "python/object:os.system' is not supported"),
+        ("version: 1\nmaps: !!omap {}\n", "2: the tag 'tag:yaml.org,2002:omap' is not supported"),
+        ("version: 1\nmaps: {a: !!bool maybe}\n", "2: 'maybe' cannot be read as bool"),
+        ("version: 1\nmaps: {a: !!int 1e}\n", "2: '1e' cannot be read as int"),
+        (f"version: 1\nmaps: {{a: {'9' * 5000}}}\n", f"2: '{'9' * 37}...' cannot be read as int"),
         ('version: 1\nmaps: {a: {b: "\\ud800"}}\n', "2: a text may not hold NUL or half a surrogate pair"),
         ('version: 1\nmaps: {a: {b: "\\0"}}\n', "2: a text may not hold NUL or half a surrogate pair"),
         ("a: " + "[" * 2000 + "]" * 2000, "1: is nested too deep"),
     ],
 )
 def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, problem: str) -> None:
-    assert problem in problems(tmp_path, text)
+    assert any(problem in each for each in problems(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "a: [", "a: " + "[" * 2000])
+def test_a_file_that_is_not_yaml_has_one_problem(tmp_path: Path, text: str) -> None:
+    assert len(problems(tmp_path, text)) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,6 +169,11 @@ def test_a_file_that_is_no_rule_file_is_refused(tmp_path: Path, text: str, probl
         ("{name: a, type: distinct, event: x, of: y, set: z}", "a distinct takes no 'set'"),
         ("{name: a, type: distinct, event: x, of: y, labels: {window: z}}", "'window' is made by"),
         ("{name: a_total, type: counter, event: x, expire: 5s}", "a minute or more"),
+        ("{name: a_total, type: counter, event: x, expire: \u0665h}", "must be a duration"),
+        (
+            f"{{name: a_seconds, type: histogram, event: x, observe: y, buckets: [{'9' * 400}]}}",
+            "finite numbers",
+        ),
         ("{name: a_total, type: counter, event: x, birth: one}", "one of value, zero"),
         ("{name: a_total, type: counter, event: x, when: 'matches(y, z)'}", "no constant text"),
         ("{name: a_total, type: counter, event: x, when: 'matches(y, \"(\")'}", "RE2 does not take"),
@@ -237,15 +252,19 @@ def test_a_folder_is_read_without_its_tests(tmp_path: Path) -> None:
 
 def test_sources_that_are_not_there_are_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    long = "long" * 2000
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"version: 1 # \xe9")
     with pytest.raises(RulesError) as caught:
-        load(["packs/htpp", tmp_path / "no.yaml", latin, tmp_path / "empty"])
+        load(["packs/htpp", tmp_path / "no.yaml", latin, tmp_path / "empty", long, "nul\0", "/dev/zero"])
     assert caught.value.problems == (
         "packs/htpp: there is no pack 'htpp' (did you mean 'http'?)",
         f"{tmp_path}/no.yaml: cannot be read: No such file or directory",
         f"{latin}: is not UTF-8",
         f"{tmp_path}/empty: is a folder without rule files (*.yaml)",
+        f"{long}: cannot be read: File name too long",
+        "nul\0: cannot be read: embedded null byte",
+        "/dev/zero: is larger than 5000000 bytes",
     )
 
 
