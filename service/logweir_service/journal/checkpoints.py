@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +68,8 @@ class Checkpoints:
         self._disk = disk or Disk()
         self.damaged: list[str] = []
         """One line for each that could not be used, filled by `newest_first`."""
+        self.not_alone: list[str] = []
+        """One line for each that the last `save` was to remove and could not, where it was to be alone."""
         self.newest_lsn = 0
         """The newest commit that one covers, also one that is damaged; found by `newest_first`."""
 
@@ -91,7 +92,8 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint, *, alone: bool = False) -> int:
         """Write it, remove those beyond the `KEPT` newest, and return its size in bytes.
 
-        `alone` removes all others, for one that cannot be reached by reading on from an earlier one.
+        `alone` removes all others, for one that cannot be reached by reading on from an earlier one;
+        `not_alone` has those that withstood. They would be used if this one were found damaged.
 
         Raises:
             OSError: the checkpoints are as they were.
@@ -103,9 +105,15 @@ class Checkpoints:
         line = b'%s,"crc32":%d}}\n' % (head, crc32(head, crc32(checkpoint.body)))
         path = self._folder / f"{checkpoint.lsn:020}{_SUFFIX}"
         replace_durably(self._disk, path, line, checkpoint.body)
+        self.not_alone = []
         for other in self._beyond(path, kept=1 if alone else KEPT):
-            with suppress(OSError):  # one too many does no harm, and is removed the next time
+            try:
                 self._disk.unlink(other)
+            except FileNotFoundError:
+                pass
+            except OSError as fault:  # one too many is removed the next time
+                if alone:
+                    self.not_alone.append(f"{other} cannot be removed: {fault.strerror}")
         return len(line) + len(checkpoint.body)
 
     def may_hold(self, lsn: int, body: bytes) -> bool:

@@ -25,7 +25,9 @@ _MOST_OF_THE_TIME: Final = 0.02
 _TELL_SECONDS: Final = 600.0
 """How often the same trouble is logged."""
 
-_Trouble = Literal["unsaved", "save fault", "no ballast", "untidied", "tidy fault", "unread removed", "held"]
+_Trouble = Literal[
+    "unsaved", "save fault", "no ballast", "untidied", "tidy fault", "unread removed", "held", "not alone"
+]
 
 _log = logging.getLogger("logweir_service.pipeline")
 
@@ -181,6 +183,9 @@ class Keeper:
         except Exception:
             self.telemetry.checkpoint_failures.inc()
             raise
+        for each in self.checkpoints.not_alone:
+            text = f"{each}: remove it; a start that found the newest one damaged would go on from there"
+            self._tell("not alone", text)
         self.telemetry.checkpoints.inc()
         self.telemetry.checkpoint_seconds.observe(self.ticks() - started)
         self.last_lsn, self.last_written, self.last_bytes = checkpoint.lsn, checkpoint.written, size

@@ -179,9 +179,20 @@ def test_old_checkpoint_that_cannot_be_removed_does_no_harm(tmp_path):
     stubborn = Checkpoints(tmp_path, journal=JOURNAL, disk=FailingDisk("unlink", errno.EIO))
     save(stubborn, 1, 2, 3)
     assert lsns(stubborn) == [1, 2, 3]
+    assert stubborn.not_alone == []
     relieved = Checkpoints(tmp_path, journal=JOURNAL)
     save(relieved, 4)
     assert lsns(relieved) == [3, 4]
+
+
+def test_one_that_was_to_be_alone_and_is_not_says_so(tmp_path):
+    stubborn = Checkpoints(tmp_path, journal=JOURNAL, disk=FailingDisk("unlink", errno.EIO))
+    save(stubborn, 1)
+    save(stubborn, 2, alone=True)
+    assert lsns(stubborn) == [1, 2]
+    assert stubborn.not_alone == [f"{stubborn.paths()[0]} cannot be removed: Input/output error"]
+    save(stubborn, 3)
+    assert stubborn.not_alone == []
 
 
 def test_content_is_synced_before_its_name_and_the_name_before_older_ones_go(tmp_path):

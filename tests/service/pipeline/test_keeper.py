@@ -36,6 +36,8 @@ class TroubledDisk(Disk):
         self.fault: Exception | None = None
         """A mistake of our own, raised wherever it is met."""
         self.free = 10**12
+        self.is_stubborn = False
+        """Nothing can be removed."""
 
     def fsync(self, file: int) -> None:
         assert self.going_on.wait(20)
@@ -45,6 +47,11 @@ class TroubledDisk(Disk):
             self.failures -= 1
             raise OSError(self.error, os.strerror(self.error))
         super().fsync(file)
+
+    def unlink(self, path: Path) -> None:
+        if self.is_stubborn:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        super().unlink(path)
 
     def space(self, path: Path) -> tuple[int, int]:
         if self.fault:
@@ -131,6 +138,16 @@ def test_nothing_is_due_while_one_is_being_saved(keeper, ticks, disk):
     disk.going_on.set()
     finish(keeper)
     assert keeper.is_due(2)
+
+
+def test_checkpoint_that_had_to_go_for_one_to_be_alone_and_did_not_is_told(keeper, disk, caplog):
+    keeper.save(1, b"{}")
+    disk.is_stubborn = True
+    keeper.save(2, b"{}")
+    assert not caplog.records
+    keeper.save(3, b"{}", alone=True)
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert "cannot be removed: Operation not permitted: remove it" in told
 
 
 def test_state_that_takes_long_to_encode_is_taken_less_often(keeper, ticks):
