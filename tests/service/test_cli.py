@@ -146,6 +146,17 @@ def test_check_says_what_is_read_and_not_applied(capsys, tmp_path):
     assert len(run(capsys, "check", path)[1].splitlines()) == 1
 
 
+def test_check_gives_packs_the_labels_that_the_service_gives_them(capsys, monkeypatch):
+    monkeypatch.setenv("LOGWEIR_PACK_LABELS", "service,service_version")
+    code, out, _ = run(capsys, "check", "packs/auth")
+    assert code == 0
+    assert "service_version 200*" in out
+    assert "environment" not in out
+    monkeypatch.setenv("LOGWEIR_PACK_LABELS", "job")
+    code, _, err = run(capsys, "check", "packs/auth")
+    assert (code, err) == (1, "LOGWEIR_PACK_LABELS: label 'job' is kept by Prometheus for itself\n")
+
+
 def test_check_names_file_and_line_of_every_problem(capsys, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("version: 1\nmetrics:\n  - {name: Bad-Name, type: counter, event: x}\n  - {nam: a}\n")

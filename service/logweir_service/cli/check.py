@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from logweir_service.errors import RulesError
 from logweir_service.rules import RuleSet, WorstCase, load
+from logweir_service.settings import read_settings
 
 from .commands import Commands
 from .outcome import FAILED
@@ -25,7 +26,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        rules = load(options.rules)
+        rules = load(options.rules, pack_labels=read_settings().pack_label_names)
     except RulesError as error:
         if options.json:
             print(json.dumps({"problems": error.problems}))
