@@ -111,3 +111,13 @@ class Refusal(LogweirError):
         if self.retry_after_seconds is None:
             return None
         return max(1, round(self.retry_after_seconds * random.uniform(0.75, 1.5)))  # noqa: S311 - no secret
+
+
+def told_by_system(fault: BaseException) -> str:
+    """What the operating system says of a fault or of one behind it; empty where it says nothing."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import urllib3
 
-from logweir_service.errors import LookUpFailed
+from logweir_service.errors import LookUpFailed, told_by_system
 from logweir_service.find import visible
 
 
@@ -21,18 +21,8 @@ def ask(url: str, path: str, *, token: str, fields: Mapping[str, str] | None = N
     try:
         answer = urllib3.request("GET", place, fields=fields, headers=headers, timeout=30, retries=False)
     except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise LookUpFailed(f"{place} cannot be asked: {reason(error)}") from None
+        raise LookUpFailed(f"{place} cannot be asked: {told_by_system(error) or error}") from None
     return expect_ok(place, answer)
-
-
-def reason(error: Exception) -> str:
-    """What the system says of a connection that failed, or else the fault's own words."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error)
 
 
 def expect_ok(place: str, answer: urllib3.BaseHTTPResponse) -> bytes:

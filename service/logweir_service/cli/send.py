@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 import msgspec
 import urllib3
 
-from logweir_service.errors import LookUpFailed
+from logweir_service.errors import LookUpFailed, told_by_system
 from logweir_service.limits import Limits
 
-from .ask import ask, expect_ok, reason
+from .ask import ask, expect_ok
 
 _MAX_BATCH_EVENTS: Final = 100
 """As many as a receipt lists rejections, so that the verdict on each event is told."""
@@ -79,7 +79,7 @@ class Receiver:
                 retries=False,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise LookUpFailed(f"{self._place} does not answer: {reason(error)}") from None
+            raise LookUpFailed(f"{self._place} does not answer: {told_by_system(error) or error}") from None
         rejected = _decoded(expect_ok(self._place, answer), _Receipt, self._place).rejected
         return {each.index: f"refused, {each.code}: {each.message}" for each in rejected}
 

@@ -13,7 +13,7 @@ import urllib3
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.utils import BadDsn, Dsn
 
-from logweir_service.errors import ConfigurationError
+from logweir_service.errors import ConfigurationError, told_by_system
 from logweir_service.event import rfc3339
 from logweir_service.promote.answer import Outcome, judge
 
@@ -66,22 +66,12 @@ class Sender:
                 answer.close()
             answer.release_conn()
         except urllib3.exceptions.HTTPError as fault:
-            return Outcome("again", f"{self._host}: {_reason(fault)}")
+            return Outcome("again", f"{self._host}: {told_by_system(fault) or type(fault).__name__}")
         return judge(answer.status, answer.headers, now=self._clock())
 
     def close(self) -> None:
         """Drop the connection."""
         self._pool.clear()
-
-
-def _reason(fault: urllib3.exceptions.HTTPError) -> str:
-    """What the system says of a connection that failed, or else what kind of fault it was."""
-    cause: BaseException | None = fault
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return type(fault).__name__
 
 
 def envelope(event: dict[str, Any], *, sent_at: float) -> bytes:

@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 from typing import Final
 
+from logweir_service.errors import told_by_system
+
 from .document import Node, Problems
 
 MAX_FILE_BYTES: Final = 5_000_000
@@ -17,8 +19,8 @@ def read_text(path: Path, problems: Problems) -> str | None:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)  # a device has no size, and no end
-    except (OSError, ValueError) as error:
-        problems.add(here, f"cannot be read: {reason(error)}")
+    except (OSError, ValueError) as error:  # Python itself takes no NUL in a path
+        problems.add(here, f"cannot be read: {told_by_system(error) or error}")
         return None
     if len(content) > MAX_FILE_BYTES:
         problems.add(here, f"is larger than {MAX_FILE_BYTES} bytes")
@@ -28,8 +30,3 @@ def read_text(path: Path, problems: Problems) -> str | None:
     except UnicodeDecodeError:
         problems.add(here, "is not UTF-8")
         return None
-
-
-def reason(error: OSError | ValueError) -> str:
-    """Why a path could not be used: what the system says, or Python, which takes no NUL in one."""
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -10,11 +10,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-from logweir_service.errors import RulesError
+from logweir_service.errors import RulesError, told_by_system
 from logweir_service.listing import listed
 
 from .document import Node, Problems, read_yaml
-from .files import read_text, reason
+from .files import read_text
 from .labels import read_labels
 from .metrics import Defaults, read_defaults, read_metric
 from .model import LabelRule, MetricRule, PromoteRule, RuleSet, RuleSource, ScrubRule, StoreRule
@@ -191,7 +191,7 @@ def _own_files(path: Path, problems: Problems) -> list[Path]:
             return [path]
         files = sorted(file for file in listed(path, "*.yaml") if not file.name.endswith("_test.yaml"))
     except (OSError, ValueError) as error:
-        problems.add(Node(str(path), 0, None), f"cannot be read: {reason(error)}")
+        problems.add(Node(str(path), 0, None), f"cannot be read: {told_by_system(error) or error}")
         return []
     if not files:
         problems.add(Node(str(path), 0, None), "is a folder without rule files (*.yaml)")
