@@ -34,13 +34,25 @@ class _Window:
         number = int(received // self.width)
         sketch = self.sketches.get(number)
         if sketch is None:
-            for old in [each for each in self.sketches if each <= number - self.count]:
-                del self.sketches[old]
-                self._texts.pop(old, None)
-            sketch = self.sketches[number] = hll_sketch(LOG2_REGISTERS)
+            sketch = self._begin(number)
+            self.sketches[number] = sketch
         sketch.update(value or "\0")  # an empty text it would pass over
         self._texts.pop(number, None)
         self._shown = None
+
+    def _begin(self, number: int) -> Any:
+        """A bucket, with those ahead of it, from before the clock was set back; old ones go."""
+        ahead = [each for each in self.sketches if each > number]
+        begun = hll_sketch(LOG2_REGISTERS)
+        if ahead:
+            union = hll_union(LOG2_REGISTERS)
+            for each in ahead:
+                union.update(self.sketches[each])
+            begun = union.get_result()
+        for each in [*ahead, *(each for each in self.sketches if each <= number - self.count)]:
+            del self.sketches[each]
+            self._texts.pop(each, None)
+        return begun
 
     def estimate(self, now: float) -> float:
         newest = int(now // self.width)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from logweir_service.event import Event, attribute
 from logweir_service.rules.model import PairRule
 
+from .remembered import Remembered
 from .tally import SkipReason
 from .text import LabelType, glob_pattern, text_of
 
 MAX_OPEN: Final = 10_000
 """Starts waiting for their ends, per metric and service."""
-
-MAX_ENDED: Final = 10_000
-"""Ends remembered, per metric: a start that is sent again behind its end starts nothing."""
 
 Key = tuple[str, str]
 """Service, and the text of the key."""
@@ -56,7 +53,8 @@ class Pairs:
         self._add = add
         self._skip = skip
         self._open: dict[Key, Open] = {}
-        self._ended: dict[Key, float] = {}
+        self._ended = Remembered()
+        """Ends: a start that is sent again behind its own starts nothing."""
         self._by_service: dict[str, int] = {}
 
     def take(self, event: Event, received: float) -> None:
@@ -71,7 +69,7 @@ class Pairs:
         elif key in self._open:
             self._end(key, received)
         else:
-            self._remember(key, received)
+            self._ended.tell(*key, received)
 
     def close(self, stream: str, received: float) -> None:
         """End what was started in a stream: its instance is gone."""
@@ -79,17 +77,18 @@ class Pairs:
             self._end(key, received)
 
     def move(self, received: float) -> None:
-        """End what nobody has ended in time."""
+        """End what nobody has ended in time; what started after now, by another clock, started now."""
+        for each in self._open.values():
+            each.started = min(each.started, received)
         for key in [key for key, each in self._open.items() if received - each.started > self._timeout]:
             self._end(key, received)
             self._skip("timeout")
-        for key in [key for key, ended in self._ended.items() if received - ended > self._timeout]:
-            del self._ended[key]
+        self._ended.move(before=received - self._timeout, now=received)
 
     def dump(self) -> list[Any]:
         """All of it, for a checkpoint."""
         opened = [[*key, [*each.texts], each.started, each.stream] for key, each in self._open.items()]
-        return [opened, [[*key, ended] for key, ended in self._ended.items()]]
+        return [opened, [[*each] for each in self._ended]]
 
     def restore(self, state: list[Any]) -> None:
         """Begin with what a checkpoint holds; the series stand already."""
@@ -98,13 +97,13 @@ class Pairs:
             (service, key): Open(tuple(texts), started, stream)
             for service, key, texts, started, stream in opened
         }
-        self._ended = {(service, key): at for service, key, at in ended}
+        self._ended.restore(ended)
         self._by_service = {}
         for service, _ in self._open:
             self._by_service[service] = self._by_service.get(service, 0) + 1
 
     def _start(self, key: Key, event: Event, received: float) -> None:
-        if key in self._open or key in self._ended:
+        if key in self._open or self._ended.when(*key) is not None:
             return
         count = self._by_service.get(event.service, 0)
         if count >= MAX_OPEN:
@@ -122,13 +121,7 @@ class Pairs:
         ended = self._open.pop(key)
         self._by_service[key[0]] -= 1
         self._add(ended.texts, key[0], received, -1)
-        self._remember(key, received)
-
-    def _remember(self, key: Key, received: float) -> None:
-        self._ended[key] = received
-        if len(self._ended) > MAX_ENDED:
-            for oldest in [*islice(self._ended, MAX_ENDED // 100)]:
-                del self._ended[oldest]
+        self._ended.tell(*key, received)
 
 
 def _matches(patterns: list[re.Pattern[str]], event: str) -> bool:

@@ -85,6 +85,15 @@ def test_a_hundred_thousand_are_told_to_within_a_few_percent_in_little_memory(ru
     assert len(msgspec.json.encode(derivation.dump())) < 20_000
 
 
+def test_what_was_seen_while_the_clock_was_ahead_leaves_the_windows_too(rules: RuleSet) -> None:
+    derivation = Derivation(rules)
+    derivation.apply(decoded(rules, users("a", "b")), RECEIVED + 300 * DAY)
+    derivation.apply(decoded(rules, users("c")), RECEIVED)
+    assert shown(derivation, RECEIVED) == {"1h": 3, "1d": 3, "7d": 3}
+    derivation.apply(decoded(rules, users("c")), RECEIVED + 2 * DAY)
+    assert shown(derivation, RECEIVED + 2 * DAY) == {"1h": 1, "1d": 1, "7d": 3}
+
+
 def test_services_are_told_apart_and_a_restart_forgets_nothing(rules: RuleSet) -> None:
     derivation = Derivation(rules)
     events = [*users("a", "b"), {"user_id": "a", "service": "pay"}]

@@ -115,7 +115,7 @@ def test_one_error_that_is_reported_three_times_counts_once(tmp_path: Path) -> N
 def test_what_counts_once_is_remembered_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logweir_service.derive.once.MAX_REMEMBERED", 100)
+    monkeypatch.setattr("logweir_service.derive.remembered.MAX_OF_A_SERVICE", 100)
     rules = rules_of(tmp_path, ERRORS)
     derivation = Derivation(rules)
     taken(derivation, rules, 0, *({"error_id": n} for n in range(500)))
@@ -124,6 +124,42 @@ def test_what_counts_once_is_remembered_up_to_a_limit(
     assert 90 <= len(state) <= 100
     taken(derivation, rules, 700, {})
     assert derivation.dump().metrics[0].once == []
+
+
+@pytest.mark.parametrize("limit", ["MAX_OF_A_SERVICE", "MAX_OF_ALL"])
+def test_a_service_with_many_errors_makes_no_other_count_one_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"logweir_service.derive.remembered.{limit}", 1000)
+    rules = rules_of(tmp_path, ERRORS)
+    derivation = Derivation(rules)
+    taken(derivation, rules, 0, *({"error_id": f"e{n}", "service": "pay"} for n in range(3)))
+    derivation = restarted(derivation, rules)
+    taken(derivation, rules, 1, *({"error_id": n} for n in range(5000)))
+    taken(derivation, rules, 2, *({"error_id": f"e{n}", "service": "pay"} for n in range(3)))
+    assert samples(derivation) == {"errors_total{service=shop}": 5000, "errors_total{service=pay}": 3}
+    state = derivation.dump().metrics[0].once
+    assert state is not None
+    assert len(state) <= 1003
+
+
+def test_many_services_make_no_memory_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logweir_service.derive.remembered.MAX_OF_ALL", 200)
+    rules = rules_of(tmp_path, ERRORS)
+    derivation = Derivation(rules)
+    taken(derivation, rules, 0, *({"error_id": "e", "service": f"s{n}"} for n in range(1000)))
+    state = derivation.dump().metrics[0].once
+    assert state is not None
+    assert len(state) <= 200
+
+
+def test_long_ids_are_told_apart_and_not_kept(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path, ERRORS)
+    derivation = Derivation(rules)
+    long = "x" * 100_000
+    taken(derivation, rules, 0, *({"error_id": f"{long}{n}"} for n in (1, 2, 1)))
+    assert samples(derivation) == {"errors_total{service=shop}": 2}
+    assert len(str(derivation.dump())) < 10_000
 
 
 EXPIRE = """

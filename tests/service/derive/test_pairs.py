@@ -117,11 +117,26 @@ def test_one_service_cannot_start_without_bound(run: Run, monkeypatch: pytest.Mo
 
 
 def test_ends_are_remembered_up_to_a_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "MAX_ENDED", 100)
+    monkeypatch.setattr("logweir_service.derive.remembered.MAX_OF_A_SERVICE", 100)
     run.take(*(finished(f"j{n}") for n in range(150)))
     metric = run.derivation.dump().metrics[0]
     assert metric.pairs is not None
     assert len(metric.pairs[1]) <= 100
+
+
+def test_a_service_with_many_ends_makes_no_other_begin_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logweir_service.derive.remembered.MAX_OF_A_SERVICE", 100)
+    run.take(finished("a", service="pay"), *(finished(f"j{n}") for n in range(500)))
+    assert run.take(started("a", service="pay")) == {}
+
+
+def test_what_started_while_the_clock_was_ahead_times_out_too(run: Run) -> None:
+    assert run.take(started("a"), after=86_400.0) == {MAIL: 1}
+    run.take(after=-86_400.0)
+    assert run.take(after=4000.0) == {MAIL: 0}
+    assert run.derivation.skipped == {("jobs_in_progress", "timeout"): 1}
 
 
 def test_a_restart_forgets_nothing(run: Run) -> None:
