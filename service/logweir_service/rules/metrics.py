@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -26,6 +26,7 @@ from .values import (
     read_pair,
     read_values,
 )
+from .worst_case import possible_texts
 
 _TYPES: Final = ("counter", "gauge", "histogram", "distinct")
 _KEYS: Final = (
@@ -210,8 +211,23 @@ def _init(section: Section, rule: MetricRule) -> tuple[tuple[str, tuple[str, ...
     entries = section.pairs("init")
     inner = Section(section.entry("init"), section.problems, what="init", keys=known) if entries else section
     texts = tuple((name, inner.texts(name)) for name in entries if name in known)
+    for label in rule.labels:
+        if label.name in entries:
+            _check_init(inner, label, [text for text, _ in rule.parts] if label.name == rule.by else None)
     if texts and rule.by is not None and rule.by not in entries:
         texts = (*texts, (rule.by, tuple(text for text, _ in rule.parts)))
     if math.prod(len(values) for _, values in texts) > _MAX_INIT:
         section.problem("init", f"makes more than {_MAX_INIT} series for each service")
     return texts
+
+
+def _check_init(inner: Section, label: LabelRule, parts: Collection[str] | None) -> None:
+    """Say which texts a label never has: what is shown as 0 under them would stay 0."""
+    possible = possible_texts(label) if parts is None else parts
+    for text in inner.texts(label.name):
+        fits = len(text) <= label.truncate and (
+            possible is not None or not label.lower or text == text.lower()
+        )
+        if (possible is not None and text not in possible) or not fits:
+            known = sorted(possible or ())
+            inner.problem(label.name, f"label '{label.name}' never is '{text}'", word=text, known=known)

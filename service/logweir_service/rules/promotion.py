@@ -19,6 +19,9 @@ STANDARD_UNLESS: Final = 'http_response_status_code == 404 or http_route in ("/h
 
 _SCRUB_KEY: Final = re.compile(r"[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*")
 
+_MAX_WITHIN_SECONDS: Final = 7 * 86_400.0
+_MAX_GRACE_SECONDS: Final = 600.0
+
 _KEYS: Final = (
     *("name", "when", "unless", "fingerprint", "force_fingerprint", "user", "tags"),
     *("breadcrumbs", "rate_limit", "sample_rate", "replace"),
@@ -102,11 +105,13 @@ def _breadcrumbs(section: Section) -> BreadcrumbsRule:
     inner = Section(section.entry("breadcrumbs"), section.problems, what="breadcrumbs", keys=keys)
     if inner.text("by", "correlation_id") != "correlation_id":
         inner.problem("by", "'by' other than correlation_id is not supported yet")
-    return BreadcrumbsRule(
-        last=inner.whole("last", 50, least=0, most=1000),
-        within_seconds=inner.seconds("within", 600.0),
-        grace_seconds=inner.seconds("grace", 2.0),
-    )
+    within, grace = inner.seconds("within", 600.0), inner.seconds("grace", 2.0)
+    if within > _MAX_WITHIN_SECONDS:
+        inner.problem("within", "'within' must be at most 7d")
+    if grace > _MAX_GRACE_SECONDS:
+        inner.problem("grace", "'grace' must be at most 10m: an error waits so long, and all behind it")
+    last = inner.whole("last", 50, least=0, most=1000)
+    return BreadcrumbsRule(last=last, within_seconds=within, grace_seconds=grace)
 
 
 def _rate_limit(section: Section) -> RateLimit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any, Final, cast
 
@@ -89,7 +90,11 @@ def read_pair(section: Section) -> PairRule | None:
     timeout = inner.seconds("timeout", 3600.0)
     if not 1.0 <= timeout <= 30 * 86_400:
         inner.problem("timeout", "'timeout' must be from 1s to 30d")
-    return PairRule(start=inner.texts("start"), end=inner.texts("end"), key=field, timeout_seconds=timeout)
+    starts, ends = inner.texts("start"), inner.texts("end")
+    for end in ends:
+        if any(fnmatchcase(end, start) for start in starts):
+            inner.problem("end", f"'{end}' starts it too, and what starts ends nothing")
+    return PairRule(start=starts, end=ends, key=field, timeout_seconds=timeout)
 
 
 def read_distinct(section: Section, kind: str) -> DistinctRule | None:
@@ -142,6 +147,8 @@ def _bound(number: float) -> float:
 
 def check_field(section: Section, key: str, field: str) -> None:
     """Say why a field cannot be read by a rule."""
+    if field == "timestamp":
+        section.problem(key, "'timestamp' is never a number, and tells nothing apart")
     for problem in field_name_problems(field) if field else ():
         section.problem(key, f"'{field}' {problem}")
 
@@ -151,6 +158,9 @@ def _values(section: Section, key: str, name: str) -> Values:
         field = section.text(key)
         _check_number(section, key, field)
         return Values(ValueRule(field=field, cumulative=key == "total"))
+    if not isinstance(section.entry(key).value, dict):
+        section.problem(key, f"'{key}' must be a field name, or a mapping with 'from'")
+        return Values()
     inner = Section(section.entry(key), section.problems, what=f"'{key}'", keys=("from", "unit", "by"))
     multiply, divide = _scale(inner, name)
     usual = ValueRule(field="", multiply=multiply, divide=divide, cumulative=key == "total")
@@ -184,7 +194,7 @@ def _parts(section: Section, inner: Section, key: str, usual: ValueRule) -> Valu
 
 def _check_number(section: Section, key: str, field: str) -> None:
     check_field(section, key, field)
-    if field in _FIXED:
+    if field in _FIXED and field != "timestamp":
         section.problem(key, f"'{field}' is never a number")
 
 

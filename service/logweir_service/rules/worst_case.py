@@ -52,14 +52,22 @@ def _values(label: LabelRule) -> int | None:
     """How many texts a label has for one service; None where its rule does not bound them."""
     if label.constant is not None or label.fields == ("service",):
         return 1
-    texts = _texts(label)
+    texts = possible_texts(label)
+    return None if texts is None else len(texts)
+
+
+def possible_texts(label: LabelRule) -> set[str] | None:
+    """The texts that a label may have; None where its rule does not bound them."""
+    if label.constant is not None:
+        return {label.constant}
+    texts = _present(label)
     if texts is None:
         return None
     always = label.fields == ("level",)
-    return len({text[: label.truncate] for text in texts} | (set() if always else {label.default}))
+    return {text[: label.truncate] for text in texts} | (set() if always else {label.default})
 
 
-def _texts(label: LabelRule) -> set[str] | None:
+def _present(label: LabelRule) -> set[str] | None:
     """The texts that a field which is there may become."""
     found: set[str] | None = set(LEVELS) if label.fields == ("level",) else None
     if label.map is not None:
