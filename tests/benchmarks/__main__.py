@@ -5,13 +5,14 @@
 
 import argparse
 
-from tests.benchmarks import answer, derive, emit, ingest, restart, rules
+from tests.benchmarks import answer, derive, emit, ingest, restart, rules, scrape
 
 PARTS = {
     "ingest": ingest,
     "rules": rules,
     "answer": answer,
     "restart": restart,
+    "scrape": scrape,
     "emit": emit,
     "derive": derive,
 }

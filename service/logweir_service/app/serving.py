@@ -21,6 +21,7 @@ from logweir_service.ingest import GuardedProtocol
 from logweir_service.journal import DataFolder
 from logweir_service.settings import Settings
 
+from .collecting import leave_series_out
 from .composition import Service, compose
 from .reloading import Reload
 from .running import running
@@ -93,9 +94,10 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     _log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
     try:
         async with running(service):
-            gc.freeze()  # what a start has made stays; to look through it again and again is in vain
+            collecting = asyncio.create_task(leave_series_out(service.pipeline.series))
             gc.enable()
             await serving
+            collecting.cancel()
     finally:
         server.should_exit = True
         await serving

@@ -115,7 +115,7 @@ def _watch_numbers(pipeline: Pipeline) -> None:
         "service",
         lag.last_events,
     )
-    telemetry.watch("logweir_series", "Derived series.", lambda: pipeline.numbers.derivation.series)
+    telemetry.watch("logweir_series", "Derived series.", pipeline.series)
     telemetry.watch_counts(
         "logweir_rule_skipped",
         "Events that a rule applied to but could not use, by rule and reason.",

@@ -29,10 +29,14 @@ from .shape import check_shape
 from .stored import StoredDecoder
 from .stretch import STRETCH_BYTES, stretches
 
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n"))
-_RESERVED_KEY = re.compile(rb'"_')
-"""Where a key may begin with an underscore. For this needle a regular expression is three times as fast as
-`in`, and for two alternatives ten times as slow."""
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]\n \t"))
+"""What stands neither for structure nor around it."""
+
+_NEIGHBOURS = re.compile(rb"\}[ \t]*\{")
+"""Among brackets: two objects of one line, or of an array."""
+
+_RESERVED_KEY = b'"_'
+"""How a key may begin that belongs to the service."""
 
 _STRAY_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|[^{])")
 """A newline that does not stand between braces. One that does can only stand between two objects: inside of
@@ -135,7 +139,7 @@ class Decoder:
     def _events(self, stretch: bytes, decoder: msgspec.json.Decoder[Event]) -> list[Event] | None:
         if (
             stretch[:1] != b"{"
-            or _RESERVED_KEY.search(stretch)
+            or stretch.rfind(_RESERVED_KEY) >= 0  # several times as fast as `in`
             or _has_escapes(stretch)
             or not _is_utf8(stretch)
         ):
@@ -152,14 +156,15 @@ class Decoder:
 
     def _well_shaped(self, stretch: bytes, count: int) -> bool:
         """Whether each line is one object within the limits of size, depth and keys."""
-        if _STRAY_NEWLINE.search(stretch):
-            return False
         brackets = stretch.translate(None, _NOT_BRACKETS)
         if brackets.count(b"\n") != count:
             return False
+        # where no two objects can share a line, each newline ends one, and brackets tell what is beside it
+        if _STRAY_NEWLINE.search(stretch if _NEIGHBOURS.search(brackets) else brackets):
+            return False
         short = min(self._limits.max_keys * _BYTES_PER_KEY, self._limits.max_event_bytes)
         shallow = 2 * self._limits.max_depth
-        if any(_lines_beyond(brackets, shallow)):
+        if any(_lines_beyond(brackets.translate(None, b" \t"), shallow)):
             return all(map(self._fits, stretch.split(b"\n")))
         return all(map(self._fits, _lines_beyond(stretch, short)))
 
@@ -218,12 +223,12 @@ def _well_named(events: list[Event]) -> bool:
 
 def _well_identified(events: list[Event]) -> bool:
     """Whether correlation ids match their grammar, looked at all together."""
-    ids = {*map(_correlation_ids, events)}
-    ids.discard(None)
-    if not ids:
-        return True
+    ids = [*map(_correlation_ids, events)]
+    if None in ids:
+        ids = [each for each in ids if each is not None]
+    lengths = {*map(len, ids)}
     strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
-    return not strange and "" not in ids and max(map(len, ids)) <= fields.MAX_CORRELATION_ID
+    return not strange and 0 not in lengths and max(lengths, default=0) <= fields.MAX_CORRELATION_ID
 
 
 def _has_escapes(stretch: bytes) -> bool:

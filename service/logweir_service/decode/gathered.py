@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import cast
 
 from logweir_service.event import Event
 
@@ -78,11 +79,12 @@ class Gathered:
     def batch(self, body: bytes) -> Batch:
         """The whole of it, which is the very `body` where nothing was changed."""
         is_same = self._as_it_came and self._count == self.index
+        self._ids.discard(None)
         return Batch(
             lines=body if is_same else b"".join(self._lines),
             count=self._count,
             span=self._span,
-            correlation_ids={each for each in self._ids if each is not None},
+            correlation_ids=cast("set[str]", self._ids),
             services=self._services,
             numbers=None if is_same else self._numbers,
             rejections=self._rejections,

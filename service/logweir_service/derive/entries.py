@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from .series import Cell
 from .text import MAX_CHARACTERS
 
 Entry = list[Cell | None]
 """The cells of all rules of a program for one key; None where a rule has not met it yet."""
+
+_FREED_AT_ONCE: Final = 64
+"""Of what was emptied, for each entry that is added: to free all at once would take tens of milliseconds."""
 
 Remember = Callable[[tuple[Any, ...]], Entry]
 
@@ -23,13 +26,12 @@ class EntryCache:
         self._learned = learned
         self._programs: list[dict[tuple[Any, ...], Entry]] = []
         self._count = 0
+        self._emptied: list[object] = []
 
     def clear(self) -> None:
         """Forget all entries, and the programs they belong to."""
-        for entries in self._programs:
-            entries.clear()
+        self.empty()
         self._programs.clear()
-        self._count = 0
 
     def program(self, fields: Sequence[str], width: int) -> tuple[dict[tuple[Any, ...], Entry], Remember]:
         """The entries of a new program, and the function that adds one.
@@ -41,6 +43,7 @@ class EntryCache:
         self._programs.append(entries)
 
         def remember(key: tuple[Any, ...]) -> Entry:
+            del self._emptied[-_FREED_AT_ONCE:]
             entry: Entry = [None] * width
             odd = {field for field, part in zip(fields, key, strict=True) if not isinstance(part, str | None)}
             if odd - self.guarded:
@@ -58,6 +61,8 @@ class EntryCache:
     def empty(self) -> None:
         """Forget all entries, which may lead to series that are gone."""
         for entries in self._programs:
+            self._emptied += entries
+            self._emptied += entries.values()
             entries.clear()
         self._count = 0
 

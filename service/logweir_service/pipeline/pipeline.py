@@ -226,6 +226,10 @@ class Pipeline:
         view = self.numbers.derivation.view(openmetrics=openmetrics, now=self.clock())
         return written(view, self.telemetry.expose(openmetrics=openmetrics))
 
+    def series(self) -> int:
+        """How many derived series there are."""
+        return self.numbers.derivation.series
+
     async def _take(self, delivery: Delivery) -> Receipt:
         numbered = delivery.stream is not None
         steps = self.decoder.steps(

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logweir_service.decode import Batch, Decoder
@@ -9,7 +9,7 @@ from logweir_service.limits import Limits
 from logweir_service.scrub import Scrubber
 from tests.service.scrub.corpus import ODD_CLOCK, OF_RULES, RULES, SECRETS
 
-from .bodies import GOOD_LINES, NOW, TIMESTAMP, WANTED, Watched, decode, event, events
+from .bodies import GOOD_LINES, NOW, TIMESTAMP, WANTED, Watched, codes, decode, event, events
 
 scalars = st.one_of(
     st.none(),
@@ -80,6 +80,31 @@ def test_whole_stretch_and_line_by_line_verdicts_agree(rules):
 
     agree()
     assert real.wholes > 20
+
+
+_PIECES = [
+    b"\n",
+    b" ",
+    b"\t",
+    b"",
+    b"}",
+    b"{",
+    *(json.dumps(event(n=n)).encode() for n in ({}, [{}, {}], "}{")),
+]
+_SPREAD = json.dumps(event(n={}, m={})).encode().replace(b"{}, ", b"{}\n, ")
+"""One object in two lines, of which brackets alone do not tell that they are not two."""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from([*_PIECES, _SPREAD]), min_size=1, max_size=8))
+@example([_SPREAD, json.dumps(event()).encode()])
+@example([_SPREAD, b" ", json.dumps(event()).encode()])
+def test_newlines_wherever_they_stand_are_judged_alike(pieces):
+    body = b"".join(pieces) + b"\n"
+    whole = Decoder(Limits(), Scrubber()).decode(body, received=NOW, numbered=False)
+    single = LineByLine(Limits(), Scrubber()).decode(body, received=NOW, numbered=False)
+    assert _comparable(whole) == _comparable(single)
+    assert codes(whole) == codes(single)
 
 
 @settings(max_examples=150, deadline=None)
