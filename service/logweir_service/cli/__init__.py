@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from logweir_service.errors import OperatorError
+from logweir_service.errors import OperatorError, RulesError
 
 from .commands import add_commands
 from .outcome import FAILED, NO_PERMISSION, USAGE
@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser(given).parse_args(given)
     try:
         code: int = options.run(options)
+    except RulesError as error:
+        print(error, file=sys.stderr)  # each line begins with its place, which editors find
+        code = error.exit_code
     except OperatorError as error:
         print(f"logweir: {error}", file=sys.stderr)
         code = error.exit_code
