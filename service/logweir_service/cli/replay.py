@@ -56,18 +56,22 @@ def _run(options: argparse.Namespace) -> int:
     if replay.first is None:
         print(f"logweir: nothing was stored since {rfc3339(options.since)}", file=sys.stderr)
         return NOTHING_FOUND
+    if history.missing_commits:
+        told = f"{history.missing_commits:,} stored batches are damaged or gone, and count under neither"
+        print(f"logweir: {told}", file=sys.stderr)
     before, after = replay.samples()
     found = [*differences(before, after)]
     same = sum(before.get(sample) == value for sample, value in after.items())
     if options.json:
-        told = {
+        content = {
             "events": replay.events,
             "first": rfc3339(replay.first),
             "last": rfc3339(replay.last),
             "differences": [*map(asdict, found)],
             "same": same,
+            "missing_commits": history.missing_commits,
         }
-        print(json.dumps(told))
+        print(json.dumps(content))
     else:
         print(f"{replay.events:,} events from {rfc3339(replay.first)} to {rfc3339(replay.last)}")
         print(*_lines(found, same), sep="\n")

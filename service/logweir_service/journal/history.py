@@ -21,16 +21,20 @@ class History:
         self._segments = _since(segments(folder), since)
         self.total_bytes = sum(_size(segment) for segment in self._segments)
         self.read_bytes = 0
+        self.missing_commits = 0
+        """How many are damaged or gone in front of those that were given, as far back as was looked."""
 
     def __iter__(self) -> Iterator[Located]:
-        before = 0
+        before = newest = 0
         for segment in self._segments:
             size = _size(segment)
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 for located in SegmentReader(segment, passing_over=True):
                     self.read_bytes = before + located.offset + len(located.commit_line) + len(located.lines)
                     if located.commit.received >= self._since:
+                        self.missing_commits += located.commit.lsn - newest - 1 if newest else 0
                         yield located
+                    newest = located.commit.lsn
             before += size
             self.read_bytes = before
 
