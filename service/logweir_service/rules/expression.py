@@ -42,10 +42,12 @@ def compile_predicate(text: str) -> Predicate:
     """
     if len(text) > MAX_TEXT:
         raise BadExpression(f"is longer than {MAX_TEXT} characters")
+    if not text.strip():
+        raise BadExpression("is not an expression: it is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            tree = ast.parse(text.replace("\n", " ").strip(), mode="eval").body
+            tree = ast.parse(f"({text}\n)", mode="eval").body  # on any lines, with comments at their ends
     except (SyntaxError, ValueError, Warning, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "Python cannot read it"
         raise BadExpression(f"is not an expression: {reason}") from None
@@ -79,6 +81,14 @@ class Predicate:
         The source needs `SCOPE` around it; `name` gives the source of a field.
         """
         return _Writer(known, name).condition(self.tree)
+
+
+def _refuse_always(node: ast.expr) -> None:
+    """Refuse what is no condition and would always be true, as in ``level == "error" or "critical"``."""
+    if isinstance(node, _LISTS):
+        raise BadExpression(f"asks nothing with '{ast.unparse(node)[:60]}'; join conditions with 'and', 'or'")
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        raise BadExpression(f"asks nothing with the text {node.value[:60]!r}; compare it with a field")
 
 
 def _number(value: Any) -> Any:
@@ -166,6 +176,7 @@ class _Writer:
         self._temporaries = 0
 
     def condition(self, node: ast.expr) -> bool | str:
+        _refuse_always(node)
         if isinstance(node, ast.BoolOp):
             return self._junction(node)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):

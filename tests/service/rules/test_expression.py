@@ -26,6 +26,8 @@ def event(**fields: Any) -> Event:
         ("a == 1", {"a": 1}, True),
         ("a > 0 and not b", {"a": 1}, True),
         ("a > 0 and not b", {"a": 1, "b": True}, False),
+        ("a > 0  # paid\n  and not b  # and no test", {"a": 1, "b": True}, False),
+        ("a > 0  # paid\n  and not b  # and no test", {"a": 1}, True),
         ("a > 0", {}, False),
         ("0 < a * 2 <= 4", {"a": 2}, True),
         ("0 < a * 2 <= 4", {"a": 3}, False),
@@ -97,6 +99,11 @@ def test_values_that_do_not_fit_raise_a_fault(text: str, fields: dict[str, Any])
         ("(" * 150 + "a" + ")" * 150 + " > -" + "-" * 60 + "1", "nested deeper"),
         ("a == " + "1" * 3000, "longer than"),
         ("", "is not an expression"),
+        ("# a", "asks nothing with '()'"),
+        ("level == 'error' or 'critical'", "asks nothing with the text 'critical'"),
+        ("a > 1, b > 1", "asks nothing with '(a > 1, b > 1)'"),
+        ("not [a]", "asks nothing with '[a]'"),
+        ("'a' if b else c", "asks nothing with the text 'a'"),
     ],
 )
 def test_what_is_outside_the_subset_is_refused(text: str, part: str) -> None:
