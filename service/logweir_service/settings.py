@@ -115,6 +115,13 @@ class Settings(BaseSettings):
             raise ValueError("must name rules, such as packs")
         return text
 
+    @field_validator("metric_prefix")
+    @classmethod
+    def _not_our_own(cls, text: str) -> str:
+        if text.startswith(("logweir", "__")):
+            raise ValueError("must not begin with logweir, as the service's own metrics do, or with __")
+        return text
+
     @field_validator("listen")
     @classmethod
     def _address(cls, text: str) -> str:

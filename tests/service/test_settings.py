@@ -125,6 +125,16 @@ def test_rules_that_name_nothing_are_refused():
         ("LOGWEIR_ON_FULL", "stop", "must be 'reject' or 'drop_oldest'"),
         ("LOGWEIR_LISTEN", "x", "must read HOST:PORT, such as 127.0.0.1:7171"),
         ("LOGWEIR_RULES", ",", "must name rules, such as packs"),
+        (
+            "LOGWEIR_METRIC_PREFIX",
+            "logweir_",
+            "must not begin with logweir, as the service's own metrics do, or with __",
+        ),
+        (
+            "LOGWEIR_METRIC_PREFIX",
+            "__x_",
+            "must not begin with logweir, as the service's own metrics do, or with __",
+        ),
     ],
 )
 def test_value_that_cannot_be_used_is_named_with_what_it_should_be(monkeypatch, name, value, wanted):
