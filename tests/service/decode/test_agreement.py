@@ -82,16 +82,9 @@ def test_whole_stretch_and_line_by_line_verdicts_agree(rules):
     assert real.wholes > 20
 
 
-_PIECES = [
-    b"\n",
-    b" ",
-    b"\t",
-    b"",
-    b"}",
-    b"{",
-    *(json.dumps(event(n=n)).encode() for n in ({}, [{}, {}], "}{")),
-]
-_SPREAD = json.dumps(event(n={}, m={})).encode().replace(b"{}, ", b"{}\n, ")
+_VALUES: list[object] = [{}, [{}, {}], "}{"]
+_PIECES = [b"\n", b" ", b"\t", b"", b"}", b"{", *(json.dumps(event(n=value)).encode() for value in _VALUES)]
+_SPREAD = json.dumps(event(n={}, m={}), separators=(",", ":")).encode().replace(b"{},", b"{}\n,")
 """One object in two lines, of which brackets alone do not tell that they are not two."""
 
 
