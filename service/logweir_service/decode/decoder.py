@@ -22,7 +22,7 @@ from logweir_service.limits import Limits
 from logweir_service.scrub import EXACT_MEMBERS, Scrubber
 
 from .batch import Batch
-from .gathered import Gathered
+from .gathered import Canonical, Gathered
 from .line import MAX_AHEAD, OLDEST_TIMESTAMP, Accepted, Control, LineJudge, identifies
 from .refused import Refused, too_many_events
 from .shape import check_shape
@@ -100,11 +100,11 @@ class Decoder:
         terms = _Terms(received, numbered, scrubbed, latest)
         gathered = Gathered()
         for stretch in stretches(body):
-            events = self._canonical(stretch, terms)
-            if events is not None:
+            canonical = self._canonical(stretch, terms)
+            if canonical is not None:
                 stored = yield from self._scrubber.lines(stretch, scrubbed=scrubbed)
                 event_ids = () if numbered else self._event_ids(stretch)
-                gathered.take_all(stored, events, event_ids, as_it_came=stored is stretch)
+                gathered.take_all(stored, canonical, event_ids, as_it_came=stored is stretch)
             else:
                 yield from self._line_by_line(stretch, gathered, terms)
             if gathered.index > self._limits.max_events:
@@ -121,20 +121,24 @@ class Decoder:
                     if isinstance(event_id, str) and identifies(event_id):
                         yield event.service, event_id
 
-    def _canonical(self, stretch: bytes, terms: _Terms) -> list[Event] | None:
-        """The events of a stretch in which nothing needs a second look, else None."""
+    def _canonical(self, stretch: bytes, terms: _Terms) -> Canonical | None:
+        """What a stretch holds in which nothing needs a second look, else None."""
         if len(stretch) > self._longest_whole:
             return None
         events = self._events(stretch, self._redacted if terms.scrubbed else self._json)
         if (
-            events is not None
-            and self._well_shaped(stretch, len(events))
-            and _well_timed(events, terms.latest)
-            and _well_named(events)
-            and _well_identified(events)
+            events is None
+            or not self._well_shaped(stretch, len(events))
+            or not _well_timed(events, terms.latest)
         ):
-            return events
-        return None
+            return None
+        services = {*map(_services, events)}
+        correlation_ids = [*map(_correlation_ids, events)]
+        if None in correlation_ids:
+            correlation_ids = [each for each in correlation_ids if each is not None]
+        if not _well_named(events, services) or not _well_identified(correlation_ids):
+            return None
+        return Canonical(events, services, correlation_ids)
 
     def _events(self, stretch: bytes, decoder: msgspec.json.Decoder[Event]) -> list[Event] | None:
         if (
@@ -214,18 +218,14 @@ def _well_timed(events: list[Event], latest: datetime) -> bool:
         return False  # a timestamp without an offset compares with none that has one
 
 
-def _well_named(events: list[Event]) -> bool:
+def _well_named(events: list[Event], services: set[str]) -> bool:
     """Whether names of events and services match their grammar."""
-    return all(map(fields.EVENT_NAME.fullmatch, {*map(_names, events)})) and all(
-        map(fields.SERVICE_NAME.fullmatch, {*map(_services, events)})
-    )
+    names = {*map(_names, events)}
+    return all(map(fields.EVENT_NAME.fullmatch, names)) and all(map(fields.SERVICE_NAME.fullmatch, services))
 
 
-def _well_identified(events: list[Event]) -> bool:
+def _well_identified(ids: list[str]) -> bool:
     """Whether correlation ids match their grammar, looked at all together."""
-    ids = [*map(_correlation_ids, events)]
-    if None in ids:
-        ids = [each for each in ids if each is not None]
     lengths = {*map(len, ids)}
     strange = "".join(ids).encode().translate(None, _ID_CHARACTERS)
     return not strange and 0 not in lengths and max(lengths, default=0) <= fields.MAX_CORRELATION_ID

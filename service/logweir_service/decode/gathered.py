@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import cast
+from itertools import chain
+from typing import NamedTuple
 
 from logweir_service.event import Event
 
@@ -12,8 +12,14 @@ from .batch import Batch, Lost, Rejection
 from .line import Accepted, Control, identifies
 from .refused import Refused
 
-_services = attrgetter("service")
-_correlation_ids = attrgetter("correlation_id")
+
+class Canonical(NamedTuple):
+    """What was found in a stretch whose lines are all accepted as they are."""
+
+    events: list[Event]
+    services: set[str]
+    correlation_ids: list[str]
+    """As often as they occur."""
 
 
 class Gathered:
@@ -24,9 +30,9 @@ class Gathered:
         """Lines looked at."""
         self._lines: list[bytes] = []
         self._count = 0
-        self._ids: set[str | None] = set()
+        self._ids: set[str] = set()
         self._services: set[str] = set()
-        self._numbers: list[int] = []
+        self._numbers: list[Sequence[int]] = []
         self._rejections: list[Rejection] = []
         self._event_ids: list[tuple[int, str, str]] = []
         self._lost: list[Lost] = []
@@ -35,20 +41,21 @@ class Gathered:
         self._as_it_came = True
 
     def take_all(
-        self, stretch: bytes, events: list[Event], event_ids: Sequence[object], *, as_it_came: bool
+        self, stretch: bytes, found: Canonical, event_ids: Sequence[object], *, as_it_came: bool
     ) -> None:
         """Keep a whole stretch; `event_ids` has one for each of its events, or none at all."""
+        count = len(found.events)
         self._as_it_came = self._as_it_came and as_it_came
         for place, event_id in enumerate(event_ids):
             if isinstance(event_id, str) and identifies(event_id):
-                self._event_ids.append((self._count + place, events[place].service, event_id))
+                self._event_ids.append((self._count + place, found.events[place].service, event_id))
         self._lines.append(stretch)
-        self._ids.update(map(_correlation_ids, events))
-        self._services.update(map(_services, events))
-        self._numbers.extend(range(self._span, self._span + len(events)))
-        self._count += len(events)
-        self._span += len(events)
-        self.index += len(events)
+        self._ids.update(found.correlation_ids)
+        self._services |= found.services
+        self._numbers.append(range(self._span, self._span + count))
+        self._count += count
+        self._span += count
+        self.index += count
 
     def take(self, verdict: Accepted | Control) -> None:
         """Keep an event, or heed a control line."""
@@ -62,9 +69,10 @@ class Gathered:
         if verdict.event_id is not None:
             self._event_ids.append((self._count, verdict.service, verdict.event_id))
         self._lines.append(verdict.line + b"\n")
-        self._ids.add(verdict.correlation_id)
+        if verdict.correlation_id is not None:
+            self._ids.add(verdict.correlation_id)
         self._services.add(verdict.service)
-        self._numbers.append(self._span)
+        self._numbers.append((self._span,))
         self._count += 1
         self._span += 1
 
@@ -79,14 +87,13 @@ class Gathered:
     def batch(self, body: bytes) -> Batch:
         """The whole of it, which is the very `body` where nothing was changed."""
         is_same = self._as_it_came and self._count == self.index
-        self._ids.discard(None)
         return Batch(
             lines=body if is_same else b"".join(self._lines),
             count=self._count,
             span=self._span,
-            correlation_ids=cast("set[str]", self._ids),
+            correlation_ids=self._ids,
             services=self._services,
-            numbers=None if is_same else self._numbers,
+            numbers=None if is_same else [*chain.from_iterable(self._numbers)],
             rejections=self._rejections,
             lost=self._lost,
             closed=self._closed,
