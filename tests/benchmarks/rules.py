@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
     quick = parser.parse_args(arguments).quick
-    rounds, events = (3, 48_000) if quick else (9, 96_000)
+    rounds, events = (3, 48_000) if quick else (7, 240_000)
     bodies = make_bodies(BATCH, stacks=False)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         contestants = _contestants(Path(folder), stack, bodies, events)
