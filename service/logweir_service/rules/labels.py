@@ -75,12 +75,24 @@ def _map(section: Section, maps: Mapping[str, Node]) -> tuple[tuple[str, str], .
             )
             return None
         entry = maps[entry.value]
-    if not isinstance(entry.value, dict) or any(
-        isinstance(to.value, dict | tuple) for to in entry.value.values()
-    ):
-        section.problem("map", "'map' must be a mapping of texts, or the name of one under 'maps'")
+        if not _is_map(entry):
+            return None  # which is told where it stands
+    elif not check_map(entry, section.problems):
         return None
     return tuple((glob, to.text[:MAX_TEXT]) for glob, to in entry.value.items())
+
+
+def check_map(node: Node, problems: Problems) -> bool:
+    """Whether a node is a list of globs and the texts that they give; a problem where it is not."""
+    if not _is_map(node):
+        problems.add(node, "a map must be a mapping of texts, or in a label the name of one under 'maps'")
+    return _is_map(node)
+
+
+def _is_map(node: Node) -> bool:
+    return isinstance(node.value, dict) and not any(
+        to.value is None or isinstance(to.value, dict | tuple) for to in node.value.values()
+    )
 
 
 def _check_fields(section: Section, label: LabelRule) -> None:

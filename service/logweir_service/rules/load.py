@@ -15,7 +15,7 @@ from logweir_service.listing import listed
 
 from .document import Node, Problems, read_yaml
 from .files import read_text
-from .labels import read_labels
+from .labels import check_map, read_labels
 from .metrics import Defaults, read_defaults, read_metric
 from .model import LabelRule, MetricRule, PromoteRule, RuleSet, RuleSource, ScrubRule, StoreRule
 from .names import family
@@ -96,6 +96,8 @@ class _Building:
         if version is True or version != 1:
             section.problem("version", "'version: 1' is missing")
         maps = section.pairs("maps")
+        for node in maps.values():
+            check_map(node, self._problems)
         defaults = Defaults()
         if section.has("defaults"):
             defaults = read_defaults(section.entry("defaults"), maps, self._problems)

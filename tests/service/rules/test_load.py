@@ -63,6 +63,8 @@ metrics:
         ("version: 1\nmetrics: [!x 1]\n", "2: the tag '!x' is not supported"),
         ("version: 1\nmetrics: &a [*a]\n", "2: an alias contains itself"),
         ("version: 1\n[1]: 2\n", "2: a key must be a text"),
+        ("version: 1\nmaps: {a: 5}\n", "2: a map must be a mapping of texts"),
+        ("version: 1\nmaps:\n  a:\n    b: [c]\n", "3: a map must be a mapping of texts"),
         ("version: 1\nmetrics: !!python/object:os.system [a]\n", "python/object:os.system' is not supported"),
         ("version: 1\nmaps: !!omap {}\n", "2: the tag 'tag:yaml.org,2002:omap' is not supported"),
         ("version: 1\nmaps: {a: !!bool maybe}\n", "2: 'maybe' cannot be read as bool"),
