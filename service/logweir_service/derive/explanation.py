@@ -101,7 +101,7 @@ def _value(rule: MetricRule, event: Event) -> float | None:
         return None
     if rule.value is None:
         return 1
-    number: float = getattr(event, attribute(rule.value.field))
+    number: float = float(getattr(event, attribute(rule.value.field)))
     scaled = number * rule.value.multiply if rule.value.multiply != 1.0 else number
     return scaled / rule.value.divide if rule.value.divide != 1.0 else scaled
 

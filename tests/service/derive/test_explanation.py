@@ -64,6 +64,7 @@ def explained(tmp_path: Path, raw: dict[str, Any]) -> dict[str, Explanation]:
     [
         ({"total": 6, "plan": "gold"}, "count_total", "adds 1", 1),
         ({"total": 6.5}, "total_eur_total", "adds 6.5", 6.5),
+        ({"total": 2**64 - 1}, "total_eur_total", "adds 1.84467e+19", 2.0**64),
         ({"wait_ms": 250}, "wait_seconds", "observes 0.25", 0.25),
         ({"job": "j1"}, "busy", "starts job j1: +1 until it ends", 1),
         ({"event": "x.b", "job": "j1"}, "busy", "ends what job j1 has started", -1),
