@@ -11,7 +11,8 @@ from logweir_service.event import attribute
 from .feed import Feed
 from .instances import MAX_AGE_SECONDS
 
-LARGEST: Final = sys.float_info.max
+LARGEST: Final = sys.float_info.max / 2**53
+"""Of values that are counted: as many of them as an integer can count still make a finite sum."""
 
 
 class Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
@@ -187,7 +188,7 @@ class Reference:
             number = float(value) * self.rule.value.multiply / self.rule.value.divide
         except OverflowError:
             raise Unusable("not_finite") from None
-        if not math.isfinite(number):
+        if not abs(number) <= sys.float_info.max / 2**53:
             raise Unusable("not_finite")
         grows = self.rule.type == "counter" or (self.rule.type == "histogram" and self.rule.buckets[0] >= 0)
         if number < 0 and grows:

@@ -62,14 +62,21 @@ def test_a_list_skips_the_event_for_the_rules_that_label_by_it_only(tmp_path: Pa
 
 def test_values_that_cannot_be_added_are_counted_with_their_reason(tmp_path: Path) -> None:
     text = "metrics: [{name: paid_eur_total, type: counter, event: x.a, add: amount}]"
-    amounts = [1, 2.5, -1, None, True, "3", [1], 1e308, 10**300]
+    amounts = [1, 2.5, -1, None, True, "3", [1], 1e291, 10**290]
     result = derived(tmp_path, text, *({"amount": amount} for amount in amounts))
-    assert samples(result) == {"paid_eur_total{}": 1 + 2.5 + 1e308 + 1e300}
+    assert samples(result) == {"paid_eur_total{}": 1 + 2.5 + 1e291 + 1e290}
     assert result.skipped == {
         ("paid_eur_total", "negative"): 1,
         ("paid_eur_total", "missing_value"): 1,
         ("paid_eur_total", "value_type"): 3,
     }
+
+
+def test_no_number_of_large_values_makes_a_sum_infinite(tmp_path: Path) -> None:
+    text = "metrics: [{name: paid_eur_total, type: counter, event: x.a, add: amount}]"
+    result = derived(tmp_path, text, *({"amount": amount} for amount in (1e308, 1.9e292, 1e308, 2e292)))
+    assert samples(result) == {"paid_eur_total{}": 1.9e292}
+    assert result.skipped == {("paid_eur_total", "not_finite"): 3}
 
 
 def test_what_is_not_finite_is_skipped(tmp_path: Path) -> None:
