@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
     from logweir.structlog import get_logger
     from logweir.timed import event
+    from logweir.track import (
+        track_ai_call,
+        track_auth_attempt,
+        track_cache_operation,
+        track_db_query,
+        track_document_processing,
+        track_external_call,
+        track_rag_pipeline,
+        track_request,
+        track_speech_request,
+        track_storage_operation,
+    )
 
 __all__ = [
     "aclose",
@@ -34,6 +46,16 @@ __all__ = [
     "flush",
     "get_logger",
     "stats",
+    "track_ai_call",
+    "track_auth_attempt",
+    "track_cache_operation",
+    "track_db_query",
+    "track_document_processing",
+    "track_external_call",
+    "track_rag_pipeline",
+    "track_request",
+    "track_speech_request",
+    "track_storage_operation",
     "unbind",
 ]
 
@@ -43,6 +65,21 @@ _HOMES: Final = {
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),
     "event": "timed",
     "get_logger": "structlog",
+    **dict.fromkeys(
+        (
+            "track_ai_call",
+            "track_auth_attempt",
+            "track_cache_operation",
+            "track_db_query",
+            "track_document_processing",
+            "track_external_call",
+            "track_rag_pipeline",
+            "track_request",
+            "track_speech_request",
+            "track_storage_operation",
+        ),
+        "track",
+    ),
 }
 
 

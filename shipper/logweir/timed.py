@@ -6,8 +6,9 @@ import asyncio
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from copy import copy
 from types import TracebackType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from logweir import context, process
 from logweir.spans import KEYS, Span
@@ -25,7 +26,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         with logweir.event("db.query", db_collection_name="orders") as ev:
             ev["db_rows"] = len(rows)
 
-        @logweir.event("cache.warm")
+        @logweir.event("cache.warm", slow_seconds=0.25)
         async def warm() -> None: ...
 
     The event has `duration_seconds`, `outcome` (success, failure, cancelled), `span_id`, `parent_span_id`,
@@ -35,11 +36,18 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     Its level is `level`; on failure it is error where no other timed event and no request is around it, or
     only one of another task, since then nobody else may report the exception; else warning. So an unhandled
     exception is one error, not one a layer.
+
+    Where it took `slow_seconds` or longer, a second event says so, with `.slow` at the end of its name: a
+    warning with the same fields and `slow_threshold_seconds`. It is no span of its own, and stands inside
+    this one.
     """
 
-    def __init__(self, name: str, /, *, level: str = "info", **fields: Any) -> None:
+    def __init__(
+        self, name: str, /, *, level: str = "info", slow_seconds: float | None = None, **fields: Any
+    ) -> None:
         self._name = name
         self._level = level
+        self._slow_seconds = slow_seconds
         self._given = fields
         self._fields = dict(fields)
         self._detached = False
@@ -48,7 +56,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     def __setitem__(self, key: str, value: Any) -> None:
         self._fields[key] = value
 
-    def __enter__(self) -> event:
+    def __enter__(self) -> Self:
         if self._span is not None:
             raise RuntimeError("an event times one block; make another for another block")
         self._earlier: Mapping[str, Any] = context.current()
@@ -62,7 +70,8 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         assert span is not None
         around = context.current() if self._detached else self._earlier
         fields = self._fields
-        fields["duration_seconds"] = span.end()
+        fields["duration_seconds"] = seconds = span.end()
+        self._conclude(fields, error)
         level = self._level
         if error is None:
             fields.setdefault("outcome", "success")
@@ -72,8 +81,19 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         else:
             fields.setdefault("outcome", "failure")
             level = "error" if span.outermost else "warning"
+        slow = self._slow(fields, span) if self._is_slow(seconds) else None
         process.emitter().emit(self._name, level, fields, error=error, handled=not span.outermost)
         context.restore(KEYS, around)
+        if slow is not None:
+            process.emitter().emit(f"{self._name}.slow", "warning", slow)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
 
     def __call__(self, function: Function) -> Function:
         """Emit one event for each call of `function`, plain or async, or a generator of either kind.
@@ -106,11 +126,25 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
 
         return cast("Function", call)
 
-    def _again(self, *, detached: bool = False) -> event:
+    def _again(self, *, detached: bool = False) -> Self:
         """An event like this one, since calls may overlap."""
-        fresh = event(self._name, level=self._level, **self._given)
+        fresh = copy(self)
+        fresh._fields = dict(self._given)
         fresh._detached = detached
         return fresh
+
+    def _conclude(self, fields: dict[str, Any], error: BaseException | None) -> None:
+        """For kinds of work that know more of how they ended: complete `fields`, and set the level."""
+
+    def _is_slow(self, seconds: float) -> bool:
+        return self._slow_seconds is not None and seconds >= self._slow_seconds
+
+    def _slow(self, fields: Mapping[str, Any], span: Span) -> dict[str, Any]:
+        """What the second event tells; the context is still that of the first."""
+        ids = {"parent_span_id": span.span_id}
+        if (correlation_id := context.current().get("correlation_id")) is not None:
+            ids["correlation_id"] = correlation_id
+        return {**fields, "slow_threshold_seconds": self._slow_seconds, **ids}
 
 
 def _async_generator(timed: event, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:

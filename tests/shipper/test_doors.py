@@ -26,7 +26,10 @@ from tests.shipper.service import PlayedService
 
 def test_the_public_names_are_these() -> None:
     assert sorted(logweir.__all__) == (
-        "aclose aflush bind bound clear close configure emit event flush get_logger stats unbind".split()
+        "aclose aflush bind bound clear close configure emit event flush get_logger stats "
+        "track_ai_call track_auth_attempt track_cache_operation track_db_query track_document_processing "
+        "track_external_call track_rag_pipeline track_request track_speech_request track_storage_operation "
+        "unbind".split()
     )
     assert all(callable(getattr(logweir, name)) for name in logweir.__all__)
     with pytest.raises(AttributeError, match="nothing_like_this"):
