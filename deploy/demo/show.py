@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import shlex
 import signal
@@ -30,6 +31,8 @@ def show(arguments: Sequence[str]) -> int:
     parser.add_argument("--once", action="store_true", help="end after the report, 0 where it is right")
     parser.add_argument("--seconds", type=float, default=15, help="of traffic before the report (15)")
     options = parser.parse_args(arguments)
+    # it warns of a process that Ctrl-C caught while it was started, and that was reaped a moment before
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
         return asyncio.run(_run(seconds=options.seconds, once=options.once))
     except asyncio.CancelledError:

@@ -54,13 +54,15 @@ def test_ten_thousand_slow_lines_leave_the_loop_free(tmp_path):
     async def run():
         service = compose(Settings(LOGWEIR_DATA=tmp_path / "data"))
         async with running(service), Passes() as passes:
+            started = time.perf_counter()
             receipt = await service.pipeline.submit(Delivery(DEEP * 9_900))
-        return receipt, passes
+            whole = time.perf_counter() - started
+        return receipt, passes, whole
 
-    receipt, passes = asyncio.run(run())
+    receipt, passes, whole = asyncio.run(run())
     assert len(receipt.rejections) == 9_900
     assert passes.count > 20
-    assert passes.longest_seconds < 0.5
+    assert passes.longest_seconds < whole / 2
 
 
 def test_storage_that_breaks_while_a_body_is_decoded_refuses_it(tmp_path):
