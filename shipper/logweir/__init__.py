@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from logweir import testing as testing
     from logweir.context import bind, bound, clear, unbind
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
+    from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
     from logweir.structlog import get_logger
     from logweir.timed import event
     from logweir.track import (
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "aclose",
+    "add_breadcrumb",
     "aflush",
     "bind",
     "bound",
+    "capture_exception",
+    "capture_message",
     "clear",
     "close",
     "configure",
@@ -45,6 +49,8 @@ __all__ = [
     "event",
     "flush",
     "get_logger",
+    "set_tag",
+    "set_user",
     "stats",
     "track_ai_call",
     "track_auth_attempt",
@@ -63,6 +69,9 @@ _DOORS: Final = frozenset({"asgi", "httpx", "logging", "structlog", "testing"})
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),
+    **dict.fromkeys(
+        ("add_breadcrumb", "capture_exception", "capture_message", "set_tag", "set_user"), "report"
+    ),
     "event": "timed",
     "get_logger": "structlog",
     **dict.fromkeys(
