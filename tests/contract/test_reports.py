@@ -13,6 +13,7 @@ def test_a_captured_exception_counts_once_and_brings_user_tags_and_breadcrumbs(s
     with logweir.event("job.run"):
         logweir.add_breadcrumb("cart loaded", category="cart", items=2)
         logweir.add_breadcrumb("checkout")
+        logweir.emit("cart.priced", category="food")
         try:
             raise ValueError("no")
         except ValueError as error:
@@ -32,6 +33,7 @@ def test_a_captured_exception_counts_once_and_brings_user_tags_and_breadcrumbs(s
     assert [(crumb["category"], crumb["message"]) for crumb in crumbs] == [
         ("shop.cart", "cart loaded"),
         ("shop.breadcrumb", "checkout"),
+        ("shop.cart.priced", "cart.priced"),
     ]
     assert crumbs[0]["data"]["items"] == 2
 
