@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from logweir import asgi as asgi
+    from logweir import flask as flask
     from logweir import httpx as httpx
     from logweir import logging as logging
     from logweir import structlog as structlog
     from logweir import testing as testing
+    from logweir import wsgi as wsgi
     from logweir.context import bind, bound, clear, unbind
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
-    from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
     from logweir.structlog import get_logger
     from logweir.timed import event
     from logweir.track import (
@@ -36,12 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "aclose",
-    "add_breadcrumb",
     "aflush",
     "bind",
     "bound",
-    "capture_exception",
-    "capture_message",
     "clear",
     "close",
     "configure",
@@ -49,8 +47,6 @@ __all__ = [
     "event",
     "flush",
     "get_logger",
-    "set_tag",
-    "set_user",
     "stats",
     "track_ai_call",
     "track_auth_attempt",
@@ -65,13 +61,10 @@ __all__ = [
     "unbind",
 ]
 
-_DOORS: Final = frozenset({"asgi", "httpx", "logging", "structlog", "testing"})
+_DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "structlog", "testing", "wsgi"})
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),
-    **dict.fromkeys(
-        ("add_breadcrumb", "capture_exception", "capture_message", "set_tag", "set_user"), "report"
-    ),
     "event": "timed",
     "get_logger": "structlog",
     **dict.fromkeys(

@@ -35,6 +35,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     level: str | None = None,
     promote: bool | None = None,
     max_queue_bytes: int | None = None,
+    slow_request_seconds: float | None = None,
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
 
@@ -52,6 +53,8 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `level`: LOG_LEVEL, the lowest level that is emitted; "info".
     - `promote`: False keeps all events of this process out of Sentry; so does ENABLE_SENTRY=false.
     - `max_queue_bytes`: what may wait in memory while the service is away; 64 MiB.
+    - `slow_request_seconds`: LOGWEIR_SLOW_REQUEST_SECONDS; 1.0. A request that takes so long to answer makes
+      an ``http.request.slow`` besides; 0: none does.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
     """
@@ -67,6 +70,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
             level=level,
             promote=promote,
             max_queue_bytes=max_queue_bytes,
+            slow_request_seconds=slow_request_seconds,
         )
     )
     with _making:

@@ -19,6 +19,8 @@ from logweir.sink import Sink
 
 Destination = Literal["stdout", "http"]
 
+DEFAULT_SLOW_REQUEST_SECONDS: Final = 1.0
+
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9_.-]+")
@@ -38,6 +40,8 @@ class Settings:
     promote: bool
     """False: no event of this process becomes a Sentry issue, whatever its level."""
     max_queue_bytes: int
+    slow_request_seconds: float
+    """A request that takes so long to answer is an event of its own; 0: none is."""
     server_name: str
 
 
@@ -54,6 +58,7 @@ class Arguments:
     level: str | None = None
     promote: bool | None = None
     max_queue_bytes: int | None = None
+    slow_request_seconds: float | None = None
 
 
 def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -72,6 +77,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         level=_level(arguments.level, environ),
         promote=_promote(arguments.promote, environ),
         max_queue_bytes=_queue_bytes(arguments.max_queue_bytes),
+        slow_request_seconds=_slow_request_seconds(arguments.slow_request_seconds, environ),
         server_name=socket.gethostname(),
     )
 
@@ -154,3 +160,16 @@ def _queue_bytes(argument: int | None) -> int:
     if argument is not None and argument < 1024:
         raise ValueError(f"max_queue_bytes: {argument!r} is too small to hold an event")
     return argument or DEFAULT_QUEUE_BYTES
+
+
+def _slow_request_seconds(argument: float | None, environ: Mapping[str, str]) -> float:
+    text = _first(environ, "LOGWEIR_SLOW_REQUEST_SECONDS")
+    source = "slow_request_seconds" if argument is not None else "LOGWEIR_SLOW_REQUEST_SECONDS"
+    given = argument if argument is not None else text or DEFAULT_SLOW_REQUEST_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{source}: {given!r} is no number of seconds; 0 switches it off")
+    return seconds

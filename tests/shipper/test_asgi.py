@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import logweir
 from logweir import context
+from logweir.request import in_progress
 from logweir.testing import CapturingSink
 from tests.shipper.service import PlayedService
 
@@ -377,6 +378,127 @@ def test_a_client_that_went_away_is_no_error(sink: CapturingSink) -> None:
     (request,) = sink.events
     assert (request["outcome"], request["level"]) == ("cancelled", "info")
     assert "exception" not in request
+
+
+def test_an_instrumented_application_stays_itself_and_its_500_is_correlated(sink: CapturingSink) -> None:
+    app = shop()
+
+    @app.exception_handler(Exception)
+    async def sorry(request: Request, error: Exception) -> PlainTextResponse:
+        logweir.emit("sorry.said")
+        return PlainTextResponse("sorry", 500)
+
+    assert logweir.asgi.instrument(app, skip=("/health",)) is app
+    broken, _ = requests(app, ("GET", "/broken"), ("GET", "/health"))
+    said, event = sink.events
+    assert broken.text == "sorry"
+    assert (
+        broken.headers.get_list("x-correlation-id") == [event["correlation_id"]] == [said["correlation_id"]]
+    )
+    assert (event["level"], event["http_route"]) == ("error", "/broken")
+    assert event["http_request_headers"]["host"] == "shop"
+
+
+def test_an_application_that_was_served_already_can_be_instrumented(sink: CapturingSink) -> None:
+    app = shop()
+    requests(app, ("GET", "/health"))
+    logweir.asgi.instrument(app)
+    requests(app, ("GET", "/health"))
+    assert len(sink.named("http.request")) == 1
+
+
+def test_the_500_of_an_application_that_answers_nothing_is_correlated(sink: CapturingSink) -> None:
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("x")
+
+    (answer,) = requests(logweir.asgi.instrument(bare), ("GET", "/"))
+    (event,) = sink.events
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert answer.headers["x-correlation-id"] == event["correlation_id"]
+    assert (event["level"], event["http_response_status_code"]) == ("error", 500)
+
+
+def test_secret_parameters_of_a_query_are_hidden(sink: CapturingSink) -> None:
+    app = shop()
+    app.add_middleware(logweir.asgi.Middleware)
+    requests(app, ("GET", "/health?page=2&api%5Fkey=k1&code=c1&flag"))
+    assert sink.events[0]["url_query"] == "page=2&api%5Fkey=[redacted]&code=[redacted]&flag"
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_client_that_leaves_before_the_end_cancels_its_request(sink: CapturingSink, raises: bool) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"a"
+            await asyncio.sleep(0.001)
+
+    async def stream(request: Request) -> StreamingResponse:
+        if raises:
+            assert await request.is_disconnected()
+            raise KeyError("not the client's fault")
+        return StreamingResponse(endless())
+
+    async def run() -> None:
+        app = logweir.asgi.Middleware(Starlette(routes=[Route("/", stream)]))
+        scope: dict[str, Any] = {"type": "http", "path": "/", "method": "GET", "headers": []}
+
+        async def receive() -> Any:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        await app({**scope, "query_string": b""}, receive, send)
+
+    with contextlib.suppress(KeyError):
+        asyncio.run(run())
+    (event,) = sink.events
+    assert event["outcome"] == ("failure" if raises else "cancelled")
+    assert event["level"] == ("error" if raises else "info")
+
+
+@pytest.mark.parametrize(
+    ("argument", "configured", "expected"),
+    [(None, None, []), (None, 0.01, ["/slow"]), (0.01, None, ["/slow"]), (0, 0.01, [])],
+)
+def test_a_request_that_is_slow_to_answer_is_an_event_of_its_own(
+    sink: CapturingSink, argument: float | None, configured: float | None, expected: list[str]
+) -> None:
+    logweir.configure("shop", to=sink, slow_request_seconds=configured)
+
+    async def slow(request: Request) -> PlainTextResponse:
+        await asyncio.sleep(0.03)
+        return PlainTextResponse("ok")
+
+    async def trickle() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.03)
+        yield b"a"
+
+    async def stream(request: Request) -> StreamingResponse:
+        return StreamingResponse(trickle())
+
+    app = Starlette(routes=[Route("/slow", slow), Route("/stream", stream)])
+    requests(logweir.asgi.Middleware(app, slow_seconds=argument), ("GET", "/slow"), ("GET", "/stream"))
+    slow_ones = sink.named("http.request.slow")
+    assert [event["http_route"] for event in slow_ones] == expected
+    for event in slow_ones:
+        (request,) = [each for each in sink.named("http.request") if each["url_path"] == "/slow"]
+        assert event["parent_span_id"] == request["span_id"]
+        assert "span_id" not in event, "it is no second span"
+        assert event["level"] == "warning"
+        assert event["duration_seconds"] == request["duration_seconds"] >= 0.03
+        assert event["correlation_id"] == request["correlation_id"]
+
+
+def test_requests_in_progress_are_known(sink: CapturingSink) -> None:
+    seen = []
+
+    async def look(request: Request) -> PlainTextResponse:
+        seen.append(in_progress())
+        return PlainTextResponse("ok")
+
+    requests(logweir.asgi.Middleware(Starlette(routes=[Route("/", look)])), ("GET", "/"))
+    assert (seen, in_progress()) == ([1], 0)
 
 
 def test_a_streamed_body_is_measured_to_its_end(sink: CapturingSink) -> None:
