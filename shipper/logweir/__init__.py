@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from logweir import wsgi as wsgi
     from logweir.context import bind, bound, clear, unbind
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
+    from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
     from logweir.structlog import get_logger
     from logweir.timed import event
     from logweir.track import (
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "aclose",
+    "add_breadcrumb",
     "aflush",
     "bind",
     "bound",
+    "capture_exception",
+    "capture_message",
     "clear",
     "close",
     "configure",
@@ -47,6 +51,8 @@ __all__ = [
     "event",
     "flush",
     "get_logger",
+    "set_tag",
+    "set_user",
     "stats",
     "track_ai_call",
     "track_auth_attempt",
@@ -65,6 +71,9 @@ _DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "structlog", "te
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),
+    **dict.fromkeys(
+        ("add_breadcrumb", "capture_exception", "capture_message", "set_tag", "set_user"), "report"
+    ),
     "event": "timed",
     "get_logger": "structlog",
     **dict.fromkeys(

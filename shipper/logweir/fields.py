@@ -24,6 +24,9 @@ CORRELATION_ID: Final = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_CORRELATION_ID}}}"
 UNNAMED_EVENT: Final = "log.record"
 """The event name of a record that brings only a message."""
 
+BREADCRUMB: Final = "breadcrumb"
+"""The event name of a trace in a story that has none of its own; its field `category` may say more."""
+
 LOST: Final = "_lost"
 """Control line ``{"_lost":{"count":20}}``: takes 20 numbers of the stream that were dropped by the sender."""
 

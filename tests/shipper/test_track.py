@@ -120,3 +120,21 @@ def test_a_cache_that_raises_has_the_result_error(sink: CapturingSink) -> None:
     with pytest.raises(OSError, match="away"), logweir.track_cache_operation(operation="get"):
         raise OSError("away")
     assert (sink.events[0]["cache_result"], sink.events[0]["cache_name"]) == ("error", "default")
+
+
+def test_each_call_of_a_function_ends_in_its_own_way(sink: CapturingSink) -> None:
+    @logweir.track_cache_operation(operation="get", slow_seconds=0)
+    def look_up(fails: bool) -> None:
+        if fails:
+            raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        look_up(fails=True)
+    look_up(fails=False)
+    results = [(each["event"], each["cache_result"], each["outcome"]) for each in sink.events]
+    assert results == [
+        ("cache.operation", "error", "failure"),
+        ("cache.operation.slow", "error", "failure"),
+        ("cache.operation", "ok", "success"),
+        ("cache.operation.slow", "ok", "success"),
+    ]

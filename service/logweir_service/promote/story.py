@@ -142,7 +142,7 @@ def _breadcrumb(moment: Moment) -> dict[str, Any]:
     crumb = {
         "timestamp": moment.at,
         "level": SENTRY_LEVELS.get(fields["level"], "info"),
-        "category": f"{fields['service']}.{fields['event']}",
+        "category": f"{fields['service']}.{_category(fields)}",
         "message": str(_shortened(fields.get("message") or headline(fields))),
         "type": _kind(fields),
     }
@@ -150,6 +150,11 @@ def _breadcrumb(moment: Moment) -> dict[str, Any]:
         key: _shortened(value) for key, value in fields.items() if key not in UNTOLD and value is not None
     }
     return crumb | ({"data": data} if data else {})
+
+
+def _category(fields: Mapping[str, Any]) -> str:
+    named = fields.get("category") if fields["event"] == vocabulary.BREADCRUMB else None
+    return named if isinstance(named, str) and named else str(fields["event"])
 
 
 def _kind(fields: Mapping[str, Any]) -> str:

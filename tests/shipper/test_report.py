@@ -1,0 +1,155 @@
+"""What is told to Sentry by hand elsewhere is an event here."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+import logweir
+from logweir.testing import CapturingSink
+
+
+def test_the_exception_being_handled_is_captured_as_handled(sink: CapturingSink) -> None:
+    try:
+        raise ValueError("no")
+    except ValueError:
+        error_id = logweir.capture_exception(component="billing")
+    (event,) = sink.events
+    assert (event["event"], event["level"], event["component"]) == ("exception.captured", "error", "billing")
+    assert (event["error_type"], event["exception"][0]["value"]) == ("ValueError", "no")
+    assert event["exception"][0]["handled"] is True
+    assert event["error_id"] == error_id
+
+
+def test_an_exception_handed_over_is_captured_though_another_is_handled(sink: CapturingSink) -> None:
+    class Empty(Exception):
+        def __len__(self) -> int:
+            return 0
+
+    try:
+        raise ValueError("current")
+    except ValueError:
+        logweir.capture_exception(KeyError("kept"))
+        logweir.capture_exception(Empty())
+    assert [event["error_type"] for event in sink.events] == ["KeyError", "Empty"]
+
+
+def test_one_exception_captured_twice_has_one_id_though_it_takes_no_attributes(sink: CapturingSink) -> None:
+    class Closed(Exception):
+        __slots__ = ()
+
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    for error in (ValueError("open"), Closed("closed")):
+        sink.clear()
+        error_id = logweir.capture_exception(error)
+        assert sink.events[0]["error_id"] == error_id
+
+
+def test_without_an_exception_it_says_so(sink: CapturingSink) -> None:
+    assert logweir.capture_exception() is None
+    (event,) = sink.events
+    assert (event["level"], event["message"]) == (
+        "error",
+        "capture_exception() was called where no exception was being handled",
+    )
+    assert "exception" not in event
+
+
+def test_a_message_is_promoted_whatever_its_level_and_masked(sink: CapturingSink) -> None:
+    logweir.capture_message("order.placed")
+    logweir.capture_message("password=hunter2 was refused", "warning", shop=7)
+    named, masked = sink.events
+    assert (named["event"], named["message"], named["promote"]) == ("log.record", "order.placed", True)
+    assert (masked["level"], masked["shop"], masked["promote"]) == ("warning", 7, True)
+    assert "hunter2" not in masked["message"]
+
+
+def test_a_process_that_promotes_nothing_promotes_no_message() -> None:
+    captured = CapturingSink()
+    logweir.configure("shop", to=captured, promote=False)
+    logweir.capture_message("hello")
+    assert captured.events[0]["promote"] is False
+
+
+def test_a_user_is_a_pseudonym_unless_more_is_asked_for(sink: CapturingSink) -> None:
+    logweir.set_user(48213, email="a@example.org", username="ann")
+    logweir.emit("a.b")
+    logweir.set_user(UUID(int=1), email="a@example.org", username="ann", personal=True)
+    logweir.emit("a.b")
+    logweir.set_user("48214")
+    logweir.emit("a.b")
+    logweir.set_user(None, email="a@example.org", personal=True)
+    logweir.emit("a.b")
+    users = [{key: event[key] for key in event if key.startswith("user_")} for event in sink.events]
+    assert users == [
+        {"user_id": "48213"},
+        {"user_id": str(UUID(int=1)), "user_email": "a@example.org", "user_username": "ann"},
+        {"user_id": "48214"},
+        {},
+    ]
+
+
+def test_tags_are_texts_and_add_up_within_their_task(sink: CapturingSink) -> None:
+    async def work(name: str) -> None:
+        logweir.set_tag("worker", name)
+        logweir.emit("work.done")
+
+    async def both() -> None:
+        await asyncio.gather(work("a"), work("b"))
+
+    logweir.set_tag("beta", True)
+    logweir.set_tag("shard", 3)
+    asyncio.run(both())
+    logweir.set_tag("shard", None)
+    logweir.set_tag("api_key", "hunter2")
+    logweir.emit("work.done")
+    assert [event["tags"] for event in sink.events] == [
+        {"beta": "true", "shard": "3", "worker": "a"},
+        {"beta": "true", "shard": "3", "worker": "b"},
+        {"beta": "true", "api_key": "[redacted]"},
+    ]
+
+
+def test_an_event_has_tags_of_its_own_beside_those_bound(sink: CapturingSink) -> None:
+    logweir.set_tag("shard", 3)
+    logweir.capture_message("hello", tags={"color": "red"})
+    logweir.capture_exception(ValueError("no"), tags={"color": "blue"})
+    logweir.emit("a.b")
+    assert [event["tags"] for event in sink.events] == [
+        {"shard": "3", "color": "red"},
+        {"shard": "3", "color": "blue"},
+        {"shard": "3"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [("info", "info"), ("WARN", "warning"), ("fatal", "warning"), ("odd", "info")]
+)
+def test_a_breadcrumb_is_no_error(given: str, told: str, sink: CapturingSink) -> None:
+    logweir.add_breadcrumb("cart loaded", category="cart", level=given, items=3)
+    logweir.add_breadcrumb("and gone")
+    crumb, plain = sink.events
+    assert (crumb["event"], crumb["level"]) == ("breadcrumb", told)
+    assert (crumb["message"], crumb["category"], crumb["items"]) == ("cart loaded", "cart", 3)
+    assert "category" not in plain
+
+
+def test_nothing_that_is_passed_in_raises(sink: CapturingSink) -> None:
+    class Hostile:
+        def __str__(self) -> str:
+            raise RuntimeError("never")
+
+        __repr__ = __eq__ = __str__  # type: ignore[assignment]
+        __hash__ = object.__hash__
+
+    hostile = Hostile()
+    logweir.set_tag(hostile, hostile)  # type: ignore[arg-type]
+    logweir.set_user(hostile)  # type: ignore[arg-type]
+    logweir.capture_message(hostile, hostile, tags=hostile, x=hostile)  # type: ignore[arg-type]
+    logweir.capture_exception(hostile, level=hostile, tags={hostile: hostile})  # type: ignore[arg-type, dict-item]
+    logweir.add_breadcrumb(hostile, category=hostile, level=hostile)  # type: ignore[arg-type]
+    assert len(sink.lines) == 3
