@@ -76,6 +76,11 @@ class Derivation:
         return self._tally.overflowed
 
     @property
+    def overflow_samples(self) -> Mapping[tuple[str, str, str], str]:
+        """For those of `overflowed` the label's text that was beyond its budget last, since the start."""
+        return self._tally.samples
+
+    @property
     def series(self) -> int:
         """How many series there are."""
         return self._tally.series

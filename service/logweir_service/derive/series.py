@@ -173,7 +173,8 @@ class Metric:
             budget = self.budgets[service] = Budget.unused(self.rule)
         culprit = budget.culprit(self.rule, texts)
         if culprit is not None:
-            self._tally.overflow(self.rule.name, culprit, service)
+            sample = dict(zip(self.label_names, texts, strict=True)).get(culprit, "")
+            self._tally.overflow(self.rule.name, culprit, service, sample=sample)
             return self._open(budget.overflow(self.rule, texts), received)
         budget.admit(texts)
         return self._open(texts, received, owner=service)

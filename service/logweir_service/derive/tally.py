@@ -26,12 +26,15 @@ class Tally:
         self.series = 0
         self.skipped: dict[tuple[str, str], int] = {}
         self.overflowed: dict[tuple[str, str, str], int] = {}
+        self.samples: dict[tuple[str, str, str], str] = {}
+        """The text of the label that was beyond its budget last, as far as it is known since the start."""
 
     def skip(self, rule: str, reason: SkipReason) -> None:
         """Count an event that a rule would have taken, and could not."""
         self.skipped[rule, reason] = self.skipped.get((rule, reason), 0) + 1
 
-    def overflow(self, metric: str, label: str, service: str) -> None:
-        """Count an event whose series was beyond a budget."""
+    def overflow(self, metric: str, label: str, service: str, *, sample: str = "") -> None:
+        """Count an event whose series was beyond a budget; `sample` is the label's text."""
         key = (metric, label, service)
         self.overflowed[key] = self.overflowed.get(key, 0) + 1
+        self.samples[key] = sample

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from importlib.metadata import version
-from typing import Literal
+from typing import Final, Literal
 
+from logweir_service.derive import Derivation
 from logweir_service.pipeline import Pipeline
 from logweir_service.promote import Worker
 
 from .folder import ages, status_of_folder, with_zeros
-from .model import PromotionStatus, State, Status, StreamsStatus
+from .model import OverflowStatus, PromotionStatus, State, Status, StreamsStatus
+
+_MAX_OVERFLOWS: Final = 10
 
 
 async def status_of_service(
@@ -42,6 +45,7 @@ async def status_of_service(
         return told
     marks = pipeline.journal.known.marks
     told.streams = StreamsStatus(open=len(marks.open), closed=len(marks.closed))
+    told.overflows = _overflows(pipeline.numbers.derivation)
     told.losses = with_zeros(pipeline.saving.losses())
     told.losses_age_seconds = ages(pipeline.saving.losses_seen, now=pipeline.keeper.clock())
     report = promotion.report()
@@ -54,3 +58,14 @@ async def status_of_service(
         trouble=report.trouble,
     )
     return told
+
+
+def _overflows(derivation: Derivation) -> list[OverflowStatus]:
+    worst = sorted(derivation.overflowed.items(), key=lambda each: -each[1])[:_MAX_OVERFLOWS]
+    samples = derivation.overflow_samples
+    return [
+        OverflowStatus(
+            metric=key[0], label=key[1], service=key[2], events=events, sample=samples.get(key, "")
+        )
+        for key, events in worst
+    ]

@@ -69,6 +69,19 @@ class StreamsStatus(msgspec.Struct, kw_only=True):
     closed: int
 
 
+class OverflowStatus(msgspec.Struct, kw_only=True):
+    """Events whose labels were beyond a budget, so that they were counted as ``__other__``."""
+
+    metric: str
+    label: str
+    """Whose values are too many; empty where no one label is to blame."""
+    service: str
+    events: int
+    """Since the journal began."""
+    sample: str = ""
+    """The last value that was one too many, where that is known."""
+
+
 class LettersStatus(msgspec.Struct, kw_only=True):
     """Refused events that are kept."""
 
@@ -97,6 +110,8 @@ class Status(msgspec.Struct, kw_only=True):
     losses: dict[str, float] = {}
     """Every counter of losses, by name and labels, since the journal began; from a folder as of its
     checkpoint."""
+    overflows: list[OverflowStatus] = []
+    """Those with the most events, the worst first; a folder tells of none."""
     losses_age_seconds: dict[str, float] = {}
     """How long ago each was last seen to grow, where that is known."""
 

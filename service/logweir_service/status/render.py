@@ -48,6 +48,7 @@ def _lines(status: Status) -> Iterator[Line]:
     yield _streams(status)
     yield _letters(status)
     yield _disk(status)
+    yield from _overflows(status)
     yield from _losses(status)
 
 
@@ -144,6 +145,14 @@ def _disk(status: Status) -> Line:
         refused = f"; {size(disk.min_free_bytes)} have to stay free, so events are refused"
         return Line("disk", told + ballast + refused, True)
     return Line("disk", told + ballast)
+
+
+def _overflows(status: Status) -> Iterator[Line]:
+    for each in status.overflows:
+        which = f"values of {each.label}" if each.label else "series"
+        last = f", last {each.sample!r}" if each.sample else ""
+        told = f"{count(each.events, 'event')} of {each.service} counted as __other__"
+        yield Line("overflow", f"{each.metric}: {told}, too many {which}{last}")
 
 
 def _losses(status: Status) -> Iterator[Line]:

@@ -218,6 +218,7 @@ def test_one_service_does_not_push_out_another(tmp_path: Path) -> None:
         "things_total{service=calm,kind=b}": 1,
     }
     assert result.overflowed == {("things_total", "kind", "loud"): 8}
+    assert result.overflow_samples == {("things_total", "kind", "loud"): "k9"}
 
 
 def test_the_whole_derivation_is_bounded_too(tmp_path: Path) -> None:

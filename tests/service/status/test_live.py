@@ -46,3 +46,15 @@ def test_every_counter_of_losses_is_told_also_at_zero(service):
     assert set(losses.values()) == {0.0}
     assert "logweir_events_lost_total" in losses
     assert "logweir_dead_letters_dropped_total" in losses
+
+
+def test_overflows_are_told_with_the_worst_first_and_the_last_value(service):
+    service.pipeline.recover(service.rules)
+    derivation = service.pipeline.numbers.derivation
+    for metric, route in (("a_total", "/1"), ("b_total", "/2"), ("b_total", "/3")):
+        derivation._tally.overflow(metric, "route", "shop", sample=route)
+    worst = told(service).overflows
+    assert [(each.metric, each.events, each.sample) for each in worst] == [
+        ("b_total", 2, "/3"),
+        ("a_total", 1, "/1"),
+    ]

@@ -8,6 +8,7 @@ from logweir_service.status.model import (
     DiskStatus,
     JournalStatus,
     LettersStatus,
+    OverflowStatus,
     PromotionStatus,
     StreamsStatus,
 )
@@ -32,6 +33,19 @@ def healthy():
         letters=LettersStatus(kept=0, retried=0, bytes=0),
         losses={'lost_total{reason="never_sent"}': 0.0, "forgotten_total": 0.0},
     )
+
+
+def test_the_culprit_of_an_overflow_is_named():
+    status = healthy()
+    status.overflows = [
+        OverflowStatus(metric="a_total", label="route", service="shop", events=1200, sample="/\n9"),
+        OverflowStatus(metric="b_total", label="", service="__other__", events=1),
+    ]
+    assert [line for line in lines(status) if "overflow" in line] == [
+        "  overflow    a_total: 1,200 events of shop counted as __other__, too many values of route, "
+        "last '/\\n9'",
+        "  overflow    b_total: 1 event of __other__ counted as __other__, too many series",
+    ]
 
 
 def lines(status):
