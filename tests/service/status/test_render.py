@@ -38,11 +38,11 @@ def healthy():
 def test_the_culprit_of_an_overflow_is_named():
     status = healthy()
     status.overflows = [
-        OverflowStatus(metric="a_total", label="route", service="shop", events=12, sample="/\n9"),
+        OverflowStatus(metric="a", label="route", service="shop", events=12, sample="/\n9"),
         OverflowStatus(metric="b_total", label="", service="__other__", events=1),
     ]
     assert [line for line in lines(status) if "overflow" in line] == [
-        r"  overflow    a_total: 12 events of shop counted as __other__, too many values of route, last '/\n9'",
+        r"  overflow    a: 12 events of shop counted as __other__, too many values of route, last '/\n9'",
         "  overflow    b_total: 1 event of __other__ counted as __other__, too many series",
     ]
 
