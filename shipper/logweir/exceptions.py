@@ -52,16 +52,43 @@ def describe(error: BaseException, *, handled: bool) -> dict[str, Any]:
 
 
 def error_id(error: BaseException) -> str:
-    """32 hex digits that stay with the exception object, so that two reports of it are seen to be one."""
-    known = getattr(error, _ERROR_ID, None)
-    if isinstance(known, str):
-        return known
-    fresh = new_trace_id()
-    try:
-        setattr(error, _ERROR_ID, fresh)
-    except Exception:  # noqa: BLE001 - a class may forbid attributes in any way it likes
-        return fresh
-    return fresh
+    """32 hex digits that stay with the exception object, so that all reports of it are seen to be one.
+
+    Raised ``from`` another, or a group, it takes the id under which that other was reported; else what led
+    to it gets the same id, for whoever reports that later. What was merely being handled when another fault
+    happened is an error of its own.
+
+    The mark is a text in the object's own dict, where neither ``__slots__`` nor a ``__setattr__`` that
+    refuses stand in the way. It keeps nothing alive, and goes with a pickled exception to other processes.
+    """
+    causes = list(_causes(error))
+    known = next((mark for each in causes if (mark := _mark_of(each))), None)
+    if known is None and isinstance(error, BaseExceptionGroup):
+        known = next((mark for each in error.exceptions[:MAX_EXCEPTIONS] if (mark := _mark_of(each))), None)
+    fresh = known or new_trace_id()
+    for each in causes:
+        _attributes_of(each).setdefault(_ERROR_ID, fresh)
+    return str(_attributes_of(error)[_ERROR_ID])
+
+
+_attributes_of: Final = BaseException.__dict__["__dict__"].__get__
+"""An exception's own attributes, whatever its class makes of them."""
+
+
+def _mark_of(error: BaseException) -> str | None:
+    mark = _attributes_of(error).get(_ERROR_ID)
+    return mark if type(mark) is str else None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception, what it was raised from, and so on; a group of one is its member."""
+    each: BaseException | None = error
+    seen: set[int] = set()
+    while each is not None and id(each) not in seen and len(seen) < MAX_EXCEPTIONS:
+        seen.add(id(each))
+        yield each
+        is_wrapper = isinstance(each, BaseExceptionGroup) and len(each.exceptions) == 1
+        each = each.exceptions[0] if is_wrapper else each.__cause__
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, str | None]]:

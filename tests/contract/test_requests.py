@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -91,3 +92,32 @@ def test_sentry_gets_the_failed_request_with_what_was_asked(sink: CapturingSink,
     assert "t1" not in str(sent)
     assert sent["request"]["query_string"] == "token=[Filtered]"
     assert "host" in {name.lower() for name in sent["request"]["headers"]}
+
+
+def test_one_exception_at_three_layers_is_one_error(sink: CapturingSink) -> None:
+    log = logging.getLogger("shop.billing")
+    log.addHandler(handler := logweir.logging.Handler())
+
+    async def order(request: Request) -> PlainTextResponse:
+        try:
+            with logweir.event("db.query"):
+                raise ConnectionError("lost")
+        except ConnectionError as error:
+            log.exception("Could not bill")
+            raise RuntimeError("no bill") from error
+
+    app = logweir.asgi.instrument(Starlette(routes=[Route("/", order)]))
+    try:
+        with pytest.raises(RuntimeError):
+            asyncio.run(ask(app))
+    finally:
+        log.removeHandler(handler)
+    assert len({event["error_id"] for event in sink.events}) == 1
+    service = ServiceInSmall(sink.lines)
+    assert sum(value for name, value in service.metrics().items() if name.startswith("errors_total")) == 1
+    assert len(service.sentry_events()) == 1
+
+
+async def ask(app: Any) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+        await client.get("/")

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import pickle
+import weakref
 from typing import Any
 
-from logweir.exceptions import MAX_FRAMES, describe
+import pytest
+
+from logweir.exceptions import MAX_FRAMES, describe, error_id
 
 
 def raised(function: Any) -> BaseException:
@@ -64,6 +69,81 @@ def test_one_exception_object_has_one_id_and_another_has_another() -> None:
     error, other = ValueError(), ValueError()
     assert describe(error, handled=True)["error_id"] == describe(error, handled=False)["error_id"]
     assert describe(error, handled=True)["error_id"] != describe(other, handled=True)["error_id"]
+
+
+def test_an_exception_raised_again_or_from_another_is_one_error() -> None:
+    low, middle, top = KeyError("low"), ValueError("middle"), RuntimeError("top")
+    middle.__cause__, top.__cause__ = low, middle
+    first = error_id(middle)
+    assert error_id(low) == error_id(top) == error_id(middle) == first
+    assert error_id(raised(lambda: reraise(top))) == first
+
+
+def reraise(error: BaseException) -> None:
+    try:
+        raise error
+    except RuntimeError:
+        raise
+
+
+def test_a_fault_while_another_is_handled_is_an_error_of_its_own() -> None:
+    def fail() -> None:
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise ValueError("second")  # noqa: B904 - the implicit context is what is tested
+
+    error = raised(fail)
+    assert error.__context__ is not None
+    assert error_id(error) != error_id(error.__context__)
+
+
+def test_a_group_adds_no_error_to_those_that_its_members_reported() -> None:
+    silent, reported = ValueError("a"), TypeError("b")
+    first = error_id(reported)
+    assert error_id(ExceptionGroup("both", [silent, reported])) == first
+    assert error_id(silent) != first
+    alone = OSError("c")
+    assert error_id(ExceptionGroup("one", [ExceptionGroup("inner", [alone])])) == error_id(alone)
+
+
+def test_causes_in_a_circle_have_an_id() -> None:
+    one, two = ValueError(), TypeError()
+    one.__cause__, two.__cause__ = two, one
+    assert error_id(one) == error_id(two)
+
+
+class Slotted(Exception):
+    __slots__ = ("code",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+
+
+class Refusing(Exception):
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise TypeError("no")
+
+
+@pytest.mark.parametrize("error", [Slotted(), Frozen(1), Refusing()], ids=["slots", "frozen", "refusing"])
+def test_an_exception_that_takes_no_attributes_is_one_error_too(error: BaseException) -> None:
+    assert error_id(error) == error_id(error)
+    assert len(error_id(error)) == 32
+
+
+def test_the_id_keeps_no_exception_alive_and_goes_with_it_to_another_process() -> None:
+    class Seen(Exception):
+        pass
+
+    error, copy = Seen(), ValueError("x")
+    first = error_id(copy)
+    assert error_id(pickle.loads(pickle.dumps(copy))) == first
+    error_id(error)
+    gone = weakref.ref(error)
+    del error
+    assert gone() is None
 
 
 def test_members_of_a_group_and_circular_causes_come_once() -> None:
