@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from logweir import structlog as structlog
     from logweir import testing as testing
     from logweir import wsgi as wsgi
+    from logweir.carried import carry, resume
     from logweir.context import bind, bound, clear, unbind
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
     from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
     from logweir.structlog import get_logger
+    from logweir.threads import ThreadPoolExecutor, wrap
     from logweir.timed import event
     from logweir.track import (
         track_ai_call,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ThreadPoolExecutor",
     "aclose",
     "add_breadcrumb",
     "aflush",
@@ -44,6 +47,7 @@ __all__ = [
     "bound",
     "capture_exception",
     "capture_message",
+    "carry",
     "clear",
     "close",
     "configure",
@@ -51,6 +55,7 @@ __all__ = [
     "event",
     "flush",
     "get_logger",
+    "resume",
     "set_tag",
     "set_user",
     "stats",
@@ -65,6 +70,7 @@ __all__ = [
     "track_speech_request",
     "track_storage_operation",
     "unbind",
+    "wrap",
 ]
 
 _DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "structlog", "testing", "wsgi"})
@@ -74,6 +80,8 @@ _HOMES: Final = {
     **dict.fromkeys(
         ("add_breadcrumb", "capture_exception", "capture_message", "set_tag", "set_user"), "report"
     ),
+    **dict.fromkeys(("carry", "resume"), "carried"),
+    **dict.fromkeys(("ThreadPoolExecutor", "wrap"), "threads"),
     "event": "timed",
     "get_logger": "structlog",
     **dict.fromkeys(

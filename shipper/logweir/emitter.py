@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from logweir import context, levels
+from logweir import levels, otel
 from logweir.encode import Encoder
 from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
@@ -66,9 +66,7 @@ class Emitter:
                 level = levels.normalise(level) or "info"
                 number = _NUMBER[level]
             if number >= self._threshold:
-                self._put(
-                    self._encoder.encode(event, level, fields, context.current(), error, handled), level
-                )
+                self._put(self._encoder.encode(event, level, fields, otel.current(), error, handled), level)
         except Exception as fault:  # noqa: BLE001 - an application never fails because it logs
             self._tally.add("failed", level if type(level) is str else "info")
             self._notices.say("emit", f"an event was lost: {type(fault).__name__}: {fault}")
@@ -81,7 +79,7 @@ class Emitter:
         self, event: str, level: str, fields: dict[str, Any], *, error: BaseException | None = None
     ) -> bytes:
         """The line that `emit` would hand on, for doors that write it themselves."""
-        return self._encoder.encode(event, level, fields, context.current(), error)
+        return self._encoder.encode(event, level, fields, otel.current(), error)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until all events so far are delivered; False where the time ran out."""

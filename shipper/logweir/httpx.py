@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from logweir import context
 from logweir.propagation import provide
 from logweir.timed import event
 
@@ -89,7 +88,7 @@ def _add_headers(request: httpx.Request) -> None:
     A retry, or the request that follows a redirect, comes with those of the one before.
     """
     ours = request.extensions.setdefault("logweir", {})
-    for name, value in provide(context.current()).items():
+    for name, value in provide().items():
         if request.headers.get(name) == ours.get(name):
             request.headers[name] = ours[name] = value
 

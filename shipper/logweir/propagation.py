@@ -1,7 +1,8 @@
 """Correlation between processes: what a request brings, and what a request to others is given.
 
 The correlation id is what the caller chose (`X-Correlation-ID`), else the W3C trace id of its
-`traceparent`, else its `X-Request-ID`, else a new trace id. https://www.w3.org/TR/trace-context/
+`traceparent`, else its `X-Request-ID`, else a new trace id. Where OpenTelemetry's SDK runs a span, that
+stands for the `traceparent`, which it has read itself. https://www.w3.org/TR/trace-context/
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from logweir import otel
 from logweir.fields import CORRELATION_ID
 from logweir.ids import new_trace_id
 
@@ -30,15 +32,13 @@ def accept(headers: Iterable[tuple[bytes, bytes]], *, trust: bool = True) -> dic
     A malformed id is passed over and not kept anywhere. Without `trust` all headers are.
     """
     brought = {name: value.decode("latin-1") for name, value in headers if name in _WANTED} if trust else {}
-    fields: dict[str, Any] = {}
-    trace_id: str | None = None
-    match = _TRACEPARENT.fullmatch(brought.get(b"traceparent", "").strip())
-    if match and not (match[1] == "00" and match[5]):
-        trace_id = match[2]
-        fields["parent_span_id"] = match[3]
-        fields["trace_sampled"] = bool(int(match[4], 16) & 1)
+    fields = trace_of(brought.get(b"traceparent", ""))
+    span = otel.running()
+    if span is not None:
+        fields = {"trace_id": span.trace_id, "parent_span_id": span.span_id, "trace_sampled": span.sampled}
+    trace_id: str | None = fields.pop("trace_id", None)
     correlation_id = (
-        _valid(brought.get(b"x-correlation-id")) or trace_id or _valid(brought.get(b"x-request-id"))
+        valid(brought.get(b"x-correlation-id")) or trace_id or valid(brought.get(b"x-request-id"))
     )
     fields["correlation_id"] = correlation_id = correlation_id or new_trace_id()
     if trace_id is None:
@@ -48,11 +48,26 @@ def accept(headers: Iterable[tuple[bytes, bytes]], *, trust: bool = True) -> dic
     return fields
 
 
-def provide(context: Mapping[str, Any]) -> dict[str, str]:
-    """The headers that a request made in `context` is given; empty outside of any context."""
-    correlation_id = context.get("correlation_id")
-    if not isinstance(correlation_id, str):
+def trace_of(traceparent: str) -> dict[str, Any]:
+    """The trace id, the parent's span id and the flag of a `traceparent`; nothing where it is malformed."""
+    match = _TRACEPARENT.fullmatch(traceparent.strip())
+    if match is None or (match[1] == "00" and match[5]):
         return {}
+    sampled = bool(int(match[4], 16) & 1)
+    return {"trace_id": match[2], "parent_span_id": match[3], "trace_sampled": sampled}
+
+
+def provide(context: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The headers that a request made in `context`, by default the current one, is given.
+
+    Empty outside of any context. A trace of which nobody has chosen whether it is sampled counts as sampled.
+    """
+    if context is None:
+        context = otel.current()
+    correlation_id = context.get("correlation_id")
+    if correlation_id is None:
+        return {}
+    correlation_id = str(correlation_id)
     headers = {CORRELATION_HEADER: correlation_id}
     span_id = context.get("parent_span_id")
     if span_id:
@@ -70,5 +85,6 @@ def trace_id_of(correlation_id: str) -> str:
     )
 
 
-def _valid(text: str | None) -> str | None:
+def valid(text: str | None) -> str | None:
+    """`text` where it is a correlation id."""
     return text if text and CORRELATION_ID.fullmatch(text) else None

@@ -42,6 +42,8 @@ class Settings:
     max_queue_bytes: int
     slow_request_seconds: float
     """A request that takes so long to answer is an event of its own; 0: none is."""
+    traces_sample_rate: float | None
+    """The share of the traces begun here that is sampled; None leaves it to others to choose."""
     server_name: str
 
 
@@ -59,6 +61,7 @@ class Arguments:
     promote: bool | None = None
     max_queue_bytes: int | None = None
     slow_request_seconds: float | None = None
+    traces_sample_rate: float | None = None
 
 
 def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -78,6 +81,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         promote=_promote(arguments.promote, environ),
         max_queue_bytes=_queue_bytes(arguments.max_queue_bytes),
         slow_request_seconds=_slow_request_seconds(arguments.slow_request_seconds, environ),
+        traces_sample_rate=_sample_rate(arguments.traces_sample_rate, environ),
         server_name=socket.gethostname(),
     )
 
@@ -173,3 +177,17 @@ def _slow_request_seconds(argument: float | None, environ: Mapping[str, str]) ->
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{source}: {given!r} is no number of seconds; 0 switches it off")
     return seconds
+
+
+def _sample_rate(argument: float | None, environ: Mapping[str, str]) -> float | None:
+    text = argument if argument is not None else _first(environ, "SENTRY_TRACES_SAMPLE_RATE")
+    if text is None:
+        return None
+    try:
+        rate = float(text)
+    except (TypeError, ValueError):
+        rate = -1.0
+    if not 0 <= rate <= 1:
+        source = "SENTRY_TRACES_SAMPLE_RATE" if argument is None else "traces_sample_rate"
+        raise ValueError(f"{source}: {text!r} is no share between 0 and 1")
+    return rate

@@ -13,12 +13,13 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Final
 
-from logweir import context
-from logweir.ids import new_span_id, new_trace_id
+from logweir import context, otel, process
+from logweir.ids import is_sampled, new_span_id, new_trace_id
+from logweir.propagation import trace_id_of
 
 Task = asyncio.Task[Any]
 
-KEYS: Final = ("span_id", "parent_span_id", "correlation_id")
+KEYS: Final = ("span_id", "parent_span_id", "correlation_id", "trace_id", "trace_sampled")
 """The context's keys that a span sets."""
 
 
@@ -28,10 +29,14 @@ class Span:
     A detached span leaves the context alone: for generators, whose body shares it with whoever consumes them.
     """
 
-    __slots__ = ("_around", "_detached", "_open", "_parent", "_started", "_task", "outermost", "span_id")
+    __slots__ = (
+        *("_around", "_detached", "_heeded", "_open", "_parent", "_started", "_task"),
+        *("outermost", "span_id"),
+    )
 
     def __init__(self, surroundings: Mapping[str, Any], *, detached: bool = False) -> None:
         self.span_id = new_span_id()
+        surroundings = otel.around(surroundings)
         self._parent = surroundings.get("parent_span_id")
         self._detached = detached
         self._around = _innermost.get()
@@ -41,10 +46,11 @@ class Span:
         """Once it has ended: whether no other span waits for this one, and will see what it raises."""
         if not detached:
             inside = {**surroundings, "parent_span_id": self.span_id}
-            if "correlation_id" not in inside:
-                inside["correlation_id"] = new_trace_id()
+            if self._parent is None or "correlation_id" not in inside:
+                _begin_trace(inside)
             context.replace(inside)
             _innermost.set(self)
+            self._heeded = otel.heed()
         self._started = perf_counter()
 
     def end(self) -> float:
@@ -56,19 +62,37 @@ class Span:
         around, task = self._around, self._task
         if not self._detached:
             _innermost.set(around)
+            otel.forget_until(self._heeded)
         self.outermost = around is None or not around._open or around._is_of_another(task)
         self._open, self._around, self._task = False, None, None
-        fields = {**context.current(), "span_id": self.span_id}
+        around_it = otel.current() if self._detached else context.current()
+        fields = {**around_it, "span_id": self.span_id}
         if self._parent is not None:
             fields["parent_span_id"] = self._parent
         elif not self._detached:
             fields.pop("parent_span_id", None)
+        if "correlation_id" not in fields:
+            _begin_trace(fields)
         context.replace(fields)
         return seconds
 
     def _is_of_another(self, task: Task | None) -> bool:
         """Whether this span and `task` run side by side; a thread is waited for by who started it."""
         return None not in (task, self._task) and task is not self._task
+
+
+def _begin_trace(fields: dict[str, Any]) -> None:
+    """Complete the ids of a trace of which `fields` has at most the correlation id and a caller's choices."""
+    correlation_id = fields.get("correlation_id")
+    if correlation_id is None:
+        fields["correlation_id"] = trace_id = new_trace_id()
+    else:
+        trace_id = fields.get("trace_id") or trace_id_of(str(correlation_id))
+        if trace_id != correlation_id:
+            fields["trace_id"] = trace_id
+    rate = process.emitter().settings.traces_sample_rate
+    if rate is not None and "trace_sampled" not in fields:
+        fields["trace_sampled"] = is_sampled(trace_id, rate)
 
 
 def _current_task() -> Task | None:

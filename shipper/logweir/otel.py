@@ -1,0 +1,73 @@
+"""The ids of OpenTelemetry's running span, in applications where that SDK is active.
+
+It is looked up, never imported: an application without it pays one look-up of a module's name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, Final, NamedTuple
+
+from logweir import context
+
+_API: Final = "opentelemetry.trace"
+
+_heeded: Final[ContextVar[str | None]] = ContextVar("logweir.otel", default=None)
+"""The span that the ids bound now take into account already: one of ours has begun inside of it."""
+
+
+class Running(NamedTuple):
+    """A span that OpenTelemetry runs now."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+
+def running() -> Running | None:
+    """The span that runs in this task or thread, recorded or not; None where there is none."""
+    api = sys.modules.get(_API)
+    if api is None:
+        return None
+    try:
+        span = api.get_current_span().get_span_context()
+        if not span.is_valid:
+            return None
+        return Running(f"{span.trace_id:032x}", f"{span.span_id:016x}", bool(span.trace_flags & 1))
+    except Exception:  # noqa: BLE001 - half imported, or a tracer of somebody's own
+        return None
+
+
+def current() -> Mapping[str, Any]:
+    """The fields that an event made now carries: what is bound, and the ids of a span begun since."""
+    fields = context.current()
+    return around(fields) if _API in sys.modules else fields
+
+
+def around(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`fields` with the ids of the span that runs, where they do not take it into account yet."""
+    span = running()
+    if span is None or "span_id" in fields or span.span_id == _heeded.get():
+        return fields
+    ids = {"parent_span_id": span.span_id, "trace_sampled": span.sampled}
+    plain = {key: value for key, value in fields.items() if key != "trace_id"}
+    if fields.get("correlation_id", span.trace_id) != span.trace_id:
+        return {**plain, **ids, "trace_id": span.trace_id}
+    return {**plain, **ids, "correlation_id": span.trace_id}
+
+
+def heed() -> str | None:
+    """Say that the ids bound now take the running span into account; what was said before."""
+    before = _heeded.get()
+    span = running()
+    if span is not None and span.span_id != before:
+        _heeded.set(span.span_id)
+    return before
+
+
+def forget_until(before: str | None) -> None:
+    """Take `heed` back: `before` is what it returned."""
+    if _heeded.get() != before:
+        _heeded.set(before)
