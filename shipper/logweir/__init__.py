@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from logweir import flask as flask
     from logweir import httpx as httpx
     from logweir import logging as logging
+    from logweir import loguru as loguru
     from logweir import structlog as structlog
     from logweir import testing as testing
     from logweir import wsgi as wsgi
@@ -73,7 +74,7 @@ __all__ = [
     "wrap",
 ]
 
-_DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "structlog", "testing", "wsgi"})
+_DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"})
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),

@@ -87,8 +87,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while each is not None and id(each) not in seen and len(seen) < MAX_EXCEPTIONS:
         seen.add(id(each))
         yield each
-        is_wrapper = isinstance(each, BaseExceptionGroup) and len(each.exceptions) == 1
-        each = each.exceptions[0] if is_wrapper else each.__cause__
+        if isinstance(each, BaseExceptionGroup) and len(each.exceptions) == 1:
+            each = each.exceptions[0]
+        else:
+            each = each.__cause__
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, str | None]]:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
-import time
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from pythonjsonlogger.core import BaseJsonFormatter
 
-from logweir import levels
-from logweir.fields import UNNAMED_EVENT
+from logweir import levels, records
 from logweir.process import emitter
-from logweir.sender import THREAD_NAME, is_posting
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; all else in a record was brought by ``extra``."""
-_NAME: Final = re.compile(r"(?=.{3,128}$)[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-"""Stricter than the service's grammar, since few messages are meant as names: not ``done.`` nor ``1.2.3``."""
-_FRESH_SECONDS: Final = 0.05
-"""A record older than this has waited in a queue, and its own time is taken."""
 
 
 class Handler(logging.Handler):
@@ -34,7 +25,7 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Emit one record as an event."""
-        if record.threadName == THREAD_NAME or is_posting():
+        if records.is_own(record.threadName):
             return
         try:
             parts = _read(record)
@@ -75,23 +66,16 @@ class _Parts(NamedTuple):
 def _read(record: logging.LogRecord) -> _Parts:
     fields = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
     fields["logger"] = record.name
-    if time.time() - record.created > _FRESH_SECONDS:
-        fields["timestamp"] = f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    if waited := records.time_of_waiting(record.created):
+        fields["timestamp"] = waited
     if isinstance(record.msg, dict):
         fields.update(record.msg)
         text = str(fields.pop("message", ""))
     else:
         text = _message(record)
-    named = fields.pop("event", None)
-    fields.pop("level", None)
-    if isinstance(named, str) and named:
-        event = named
-    elif not record.args and _NAME.fullmatch(text):
-        event, text = text, ""
-    else:
-        event = UNNAMED_EVENT
-    if text:
-        fields["message"] = text
+    event, message = records.name(fields.pop("event", None), text, is_literal=not record.args)
+    if message:
+        fields["message"] = message
     if record.args:
         fields["message_template"] = str(record.msg)
     error = record.exc_info[1] if record.exc_info else None

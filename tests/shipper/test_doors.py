@@ -114,7 +114,7 @@ def test_the_handler_keeps_extra_template_and_exception(sink: CapturingSink) -> 
     )
     log = logging.getLogger("app.part")
     log.info("Order %s placed", 17, extra={"order_id": 17, "password": "x"})
-    log.warning("order.odd", extra={"service": "other"})
+    log.warning("order.odd", extra={"service": "other", "level": "mine"})
     log.info("named", extra={"event": "order.named"})
     log.log(35, {"event": "order.dict", "n": 1})
     log.info("%d is wrong", "no number")
@@ -127,6 +127,7 @@ def test_the_handler_keeps_extra_template_and_exception(sink: CapturingSink) -> 
     assert (placed["message_template"], placed["order_id"]) == ("Order %s placed", 17)
     assert (placed["logger"], placed["password"]) == ("app.part", "[redacted]")
     assert (odd["event"], odd["level"], odd["service"]) == ("order.odd", "warning", "other")
+    assert odd["level_"] == "mine"
     assert (named["event"], named["message"]) == ("order.named", "named")
     assert (as_dict["event"], as_dict["level"], as_dict["n"]) == ("order.dict", "warning", 1)
     assert "do not fit" in wrong["message"]
