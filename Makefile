@@ -6,6 +6,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet --quiet --python $(BIN)/python install
 
 .PHONY: demo test test-faults check bench format locks clean
@@ -33,7 +34,7 @@ check: $(READY)
 	$(BIN)/deptry .
 	$(BIN)/pytest tests/test_docs.py
 
-bench: $(READY)
+bench: $(READY) $(PEERS)
 	@tests/install-tools
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -50,12 +51,18 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What is measured next to ours. Where that cannot be had, the benchmarks say what they left out.
+$(PEERS): requirements-bench.lock $(READY)
+	@echo "Adding what is measured next to ours to $(VENV) ..."
+	@$(PIP) --require-hashes --requirement requirements-bench.lock && touch $@ || true
+
 # Hashes only: a lock never records where a package came from.
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-config --upgrade
 locks:
 	$(COMPILE) --extra service --output-file requirements.lock
 	$(COMPILE) --extra service --group dev --group demo --output-file requirements-dev.lock
+	$(COMPILE) --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) .venv-bugsink .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -5,7 +5,7 @@
 
 import argparse
 
-from tests.benchmarks import answer, derive, emit, ingest, restart, rules, scrape
+from tests.benchmarks import answer, derive, emit, ingest, restart, rules, scrape, web
 
 PARTS = {
     "ingest": ingest,
@@ -14,6 +14,7 @@ PARTS = {
     "restart": restart,
     "scrape": scrape,
     "emit": emit,
+    "web": web,
     "derive": derive,
 }
 

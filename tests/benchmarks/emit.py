@@ -1,188 +1,107 @@
-"""Microseconds of application thread per emitted event, next to the standard library with python-json-logger.
+"""CPU per emitted event: of the application's thread, and of its whole process until all is delivered.
 
     python -m tests.benchmarks.emit [--quick]
 
-All write to /dev/null, or to a local server in another process, in interleaved rounds; the clock is the
-CPU time of the emitting thread. Medians are printed, and their ratios to python-json-logger's faster
-formatter. Every event has 12 fields, of its own or from the context; python-json-logger has ``extra``.
+Our doors stand next to what others offer. Each works in a process of its own, one at a time, in rounds whose
+order is shuffled, and in some processes one after the other, since two of the same may differ by half (where
+their memory lies); medians are printed, and their ratios to python-json-logger's faster formatter. Others
+write to /dev/null where that is what they do, else, as we do over HTTP, to a server in another process that
+takes everything. "A deque" is the least that a queue in memory could be: it has no bound, survives nothing,
+and retries nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import http.server
-import logging
-import multiprocessing
 import os
+import random
 import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from pythonjsonlogger.json import JsonFormatter
-from pythonjsonlogger.orjson import OrjsonFormatter
+from tests.benchmarks.doors import DEQUE, DOORS
+from tests.benchmarks.emitting import EVENTS_PER_ROUND, Cost, Emitting, emitting
+from tests.benchmarks.peers import BASELINE, OPENTELEMETRY, PEERS
+from tests.benchmarks.sink import Sink, running_sink
 
-import logweir
-from logweir.process import emitter
-from logweir.sender import HttpTransport
-from logweir.stdout import StdoutTransport
-
-EVENTS_PER_ROUND = 2000
-BASELINE = "logging + python-json-logger, OrjsonFormatter"
-
-
-class Answering(http.server.BaseHTTPRequestHandler):
-    """Takes everything and says so."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        answer = b'{"accepted":0,"next_seq":1}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-def stream_logger(formatter: logging.Formatter) -> logging.Logger:
-    """A logger of the standard library that writes to /dev/null."""
-    logger = logging.Logger("bench")
-    handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: SIM115 - as long as the process lives
-    handler.setFormatter(formatter)
-    logger.addHandler(handler)
-    return logger
-
-
-OWN = {
-    "http_request_method": "GET",
-    "http_route": "/orders/{id}",
-    "http_response_status_code": 200,
-    "duration_seconds": 0.01234,
-    "client_address": "10.0.0.7",
-}
-CONTEXT = {"correlation_id": "4bf92f3577b34da6a3ce929d0e0e4736", "user_id": "48213"}
-SETTINGS = {"service": "shop", "environment": "bench"}
-
-
-def candidates(url: str) -> dict[str, tuple[Callable[[], object], Callable[[], None]]]:
-    """Name to (how to set up, how to emit one event)."""
-    null = StdoutTransport(fd=os.open(os.devnull, os.O_WRONLY))
-    http = HttpTransport(url)
-    log = logweir.get_logger("bench")
-    handled = logging.Logger("bench")
-    handled.addHandler(logweir.logging.Handler())
-
-    def to_null() -> None:
-        logweir.configure("shop", environment="bench", to=null)
-
-    def to_http() -> None:
-        logweir.configure("shop", environment="bench", to=http)
-
-    def emit() -> None:
-        logweir.emit(
-            "http.request",
-            http_request_method="GET",
-            http_route="/orders/{id}",
-            http_response_status_code=200,
-            duration_seconds=0.01234,
-            client_address="10.0.0.7",
-        )
-
-    def structured() -> None:
-        log.info(
-            "http.request",
-            http_request_method="GET",
-            http_route="/orders/{id}",
-            http_response_status_code=200,
-            duration_seconds=0.01234,
-            client_address="10.0.0.7",
-        )
-
-    def through_handler() -> None:
-        handled.info("http.request", extra=OWN)
-
-    plain_json = JsonFormatter("%(message)s %(levelname)s %(name)s", timestamp=True)
-    plain_orjson = OrjsonFormatter("%(message)s %(levelname)s %(name)s", timestamp=True)
-    return {
-        "logweir.emit, /dev/null": (to_null, emit),
-        "logweir.emit, HTTP": (to_http, emit),
-        "logweir.get_logger, /dev/null": (to_null, structured),
-        "logweir.get_logger, HTTP": (to_http, structured),
-        "logweir.logging.Handler, /dev/null": (to_null, through_handler),
-        "logweir.logging.Handler, HTTP": (to_http, through_handler),
-        BASELINE: (lambda: None, with_everything(stream_logger(plain_orjson))),
-        "logging + python-json-logger, JsonFormatter": (
-            lambda: None,
-            with_everything(stream_logger(plain_json)),
-        ),
-    }
-
-
-def with_everything(logger: logging.Logger) -> Callable[[], None]:
-    """One event of the standard library, with all that our context and settings add."""
-    extra = SETTINGS | CONTEXT | OWN
-    return lambda: logger.info("http.request", extra=extra)
-
-
-def serve(connection: Connection) -> None:
-    """The other process."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    connection.send(server.server_port)
-    server.serve_forever()
-
-
-@contextlib.contextmanager
-def answering_server() -> Iterator[str]:
-    """The address of a server that takes everything."""
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{here.recv()}"
-    finally:
-        process.terminate()
-        process.join()
-
-
-def microseconds(emit: Callable[[], None]) -> float:
-    """Thread CPU per event of one round, after a few to warm up."""
-    for _ in range(50):
-        emit()
-    started = time.thread_time_ns()
-    for _ in range(EVENTS_PER_ROUND):
-        emit()
-    return (time.thread_time_ns() - started) / EVENTS_PER_ROUND / 1000
-
-
-def measure(rounds: int, url: str) -> dict[str, float]:
-    """The median of each candidate's rounds."""
-    measured: dict[str, list[float]] = {}
-    logweir.bind(**CONTEXT)
-    chosen = candidates(url)
-    for _ in range(rounds):
-        for name, (set_up, emit) in chosen.items():
-            set_up()
-            measured.setdefault(name, []).append(microseconds(emit))
-            emitter().flush(10)
-    return {name: statistics.median(values) for name, values in measured.items()}
+INSTALL = "pip install -r requirements-bench.lock"
+DURABLE = "crash"
+MARKS = (
+    (f"logweir.emit, {DURABLE}", f"logweir.emit, {DEQUE}", 1.3),
+    (f"logweir.get_logger, {DURABLE}", f"logweir.get_logger, {DEQUE}", 1.3),
+    (f"logweir.emit, {DURABLE}", "logweir.emit, memory", 1.3),
+    (f"logweir.get_logger, {DURABLE}", OPENTELEMETRY, 0.25),
+)
+"""What is held to be at most so many times what else costs the application's thread."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run, not how fast")
-    rounds = 3 if parser.parse_args(arguments).quick else 25
-    with answering_server() as url:
-        medians = measure(rounds, url)
-        logweir.close()
-    lines = [f"{'us of application thread per event':45} {'median':>7} {'ratio':>6}"]
-    lines += [f"{name:45} {value:7.2f} {value / medians[BASELINE]:6.2f}" for name, value in medians.items()]
-    os.write(1, ("\n".join(lines) + "\n").encode())
+    processes, rounds = (1, 3) if parser.parse_args(arguments).quick else (5, 5)
+    medians, missing = measure(processes, rounds)
+    print(
+        f"CPU per event: medians of {processes * rounds} rounds of {EVENTS_PER_ROUND} events,"
+        f" in {processes} processes; load average {os.getloadavg()[0]:.1f}"
+    )
+    print(f"{'':50} {'thread':>10} {'ratio':>6} {'process':>11} {'ratio':>6}")
+    base = medians[BASELINE]
+    for name, cost in medians.items():
+        print(
+            f"{name:50} {cost.thread:>7.2f} us {cost.thread / base.thread:>6.2f}"
+            f" {cost.process:>8.2f} us {cost.process / base.process:>6.2f}"
+        )
+    for name, package in missing.items():
+        print(f"{name:50} left out: {package} is not installed ({INSTALL})")
+    for line in judged(medians):
+        print(line)
+
+
+def measure(processes: int, rounds: int) -> tuple[dict[str, Cost], dict[str, str]]:
+    """The median of each candidate's rounds, and the packages of those that are left out."""
+    measured: dict[str, list[Cost]] = {}
+    missing: dict[str, str] = {}
+    dice = random.Random(1)
+    with running_sink() as sink:
+        for _ in range(processes):
+            with candidates(sink, missing) as started:
+                for _ in range(rounds):
+                    for name in dice.sample([*started], len(started)):
+                        measured.setdefault(name, []).append(started[name].round())
+    medians = {
+        name: Cost(*map(statistics.median, zip(*measured[name], strict=True)))
+        for name in DOORS | PEERS
+        if name in measured
+    }
+    return medians, missing
+
+
+@contextlib.contextmanager
+def candidates(sink: Sink, missing: dict[str, str]) -> Iterator[dict[str, Emitting]]:
+    """A process for each candidate; `missing` is told the packages of those that are left out."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as processes:
+        started = {}
+        for name in (DOORS | PEERS).keys() - missing.keys():
+            process = processes.enter_context(emitting(name, sink, Path(folder)))
+            if process.missing:
+                missing[name] = process.missing
+            else:
+                started[name] = process
+        yield started
+
+
+def judged(medians: Mapping[str, Cost]) -> list[str]:
+    """A line for every mark: whether it holds in this run."""
+    lines = []
+    for name, other, most in MARKS:
+        if name in medians and other in medians:
+            ratio = medians[name].thread / medians[other].thread
+            verdict = "holds" if ratio <= most else "MISSED"
+            lines.append(f"mark {verdict}: {name} at most {most} x {other}: {ratio:.2f}")
+    return lines
 
 
 if __name__ == "__main__":
