@@ -23,7 +23,7 @@ from logweir.redact import TEXTS, is_secret, mask_texts
 MAX_EVENT_BYTES: Final = 64 * 1024
 MAX_KNOWN_NAMES: Final = 10_000
 
-_OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+OPTIONS: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _LOOKED_AT: Final = frozenset({"event", "level", "service", "correlation_id", "exc_info"})
 """Keys that may be plain text and still need the careful way."""
 _CORE: Final = frozenset(
@@ -94,7 +94,7 @@ class Encoder:
                         **self._forced,
                     },
                     None,
-                    _OPTIONS,
+                    OPTIONS,
                 )
             except TypeError:
                 pass  # a value that JSON has no form for: the careful way finds it
@@ -126,7 +126,7 @@ class Encoder:
                 self.encode_errors += 1
                 whole[ENCODE_ERROR] = "; ".join(cleaner.faults)[:1024]
             try:
-                line = orjson.dumps(whole, None, _OPTIONS)
+                line = orjson.dumps(whole, None, OPTIONS)
             except TypeError:
                 continue
             return line if len(line) <= MAX_EVENT_BYTES else _shrink(whole)
@@ -153,7 +153,7 @@ class Encoder:
     def _stub(self, core: Mapping[str, Any], context: Mapping[str, Any], fault: Exception) -> bytes:
         self.encode_errors += 1
         kept = {**self._base, **Cleaner(strict=True).clean(context), **self._forced}
-        return orjson.dumps({**core, **kept, ENCODE_ERROR: type(fault).__name__}, None, _OPTIONS)
+        return orjson.dumps({**core, **kept, ENCODE_ERROR: type(fault).__name__}, None, OPTIONS)
 
 
 def _describe(error: BaseException, *, handled: bool) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _shrink(whole: dict[str, Any]) -> bytes:
     """Drop the largest fields until the event fits, and name them in ``_truncated``."""
     cut: list[str] = list(whole.pop(TRUNCATED, ()))
     room = MAX_EVENT_BYTES - 8 * 1024
-    sizes = {key: len(orjson.dumps(value, None, _OPTIONS)) + len(key) for key, value in whole.items()}
+    sizes = {key: len(orjson.dumps(value, None, OPTIONS)) + len(key) for key, value in whole.items()}
     excess = sum(sizes.values()) - room
     for key in sorted(sizes, key=sizes.__getitem__, reverse=True):
         if excess <= 0:
@@ -179,9 +179,9 @@ def _shrink(whole: dict[str, Any]) -> bytes:
         excess -= sizes[key]
         if key == "exception":
             whole[key] = _thin(value)
-            excess += len(orjson.dumps(whole[key], None, _OPTIONS))
+            excess += len(orjson.dumps(whole[key], None, OPTIONS))
         cut.append(key[:128])
-    return orjson.dumps({**whole, TRUNCATED: cut[:50]}, None, _OPTIONS)
+    return orjson.dumps({**whole, TRUNCATED: cut[:50]}, None, OPTIONS)
 
 
 def _thin(chain: Any) -> Any:

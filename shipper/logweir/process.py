@@ -7,12 +7,14 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from logweir.emitter import Emitter
 from logweir.notices import Notices
-from logweir.settings import Arguments, Destination, read
+from logweir.settings import Arguments, Destination, Settings, read
 from logweir.sink import Sink
 
 EXIT_FLUSH_SECONDS: Final = 2.0
@@ -22,6 +24,8 @@ os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, aft
 _emitter: Emitter | None = None
 _earlier: list[Emitter] = []
 """Those that another `configure` replaced while they still had something to send, the newest first."""
+_captured: Sink | None = None
+"""Where all events go while a test captures them."""
 
 
 def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want to set
@@ -77,6 +81,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
         )
     )
     with _making:
+        settings = _diverted(settings)
         earlier = _emitter
         if earlier is not None and earlier.settings == settings:
             return
@@ -101,8 +106,27 @@ def _make_from_environment() -> Emitter:
             except ValueError as fault:
                 Notices().say("settings", f"{fault}; events go to standard output")
                 settings = read(Arguments(), environ={})
-            _emitter = Emitter(settings)
+            _emitter = Emitter(_diverted(settings))
         return _emitter
+
+
+@contextmanager
+def capturing(sink: Sink) -> Iterator[None]:
+    """For the time of the block all events go to `sink`, whatever is configured before or meanwhile."""
+    global _captured, _earlier, _emitter  # noqa: PLW0603 - see configure
+    with _making:
+        before = _captured, _earlier, _emitter
+        _captured, _earlier = sink, []
+        _emitter = Emitter(_diverted(_emitter.settings)) if _emitter else None
+    try:
+        yield
+    finally:
+        with _making:
+            _captured, _earlier, _emitter = before
+
+
+def _diverted(settings: Settings) -> Settings:
+    return settings if _captured is None else replace(settings, to=_captured, level="debug")
 
 
 def emit(event: str, level: str = "info", **fields: Any) -> None:

@@ -56,6 +56,8 @@ def test_wheel_holds_the_two_packages_and_their_data_and_nothing_else(wheel):
         "logweir-0.1.0.dist-info",
     }
     assert "logweir_service/packs/http.yaml" in names
+    points = zipfile.ZipFile(wheel).read("logweir-0.1.0.dist-info/entry_points.txt").decode()
+    assert "[pytest11]\nlogweir = logweir.pytest_plugin\n" in points
     assert {"logweir/py.typed", "logweir_service/py.typed"} <= {*names}
 
 
