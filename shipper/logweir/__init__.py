@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from logweir.carried import carry, resume
     from logweir.context import bind, bound, clear, unbind
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
+    from logweir.profile import profile_block, profile_function
     from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
     from logweir.structlog import get_logger
     from logweir.threads import ThreadPoolExecutor, wrap
@@ -56,6 +57,8 @@ __all__ = [
     "event",
     "flush",
     "get_logger",
+    "profile_block",
+    "profile_function",
     "resume",
     "set_tag",
     "set_user",
@@ -84,6 +87,7 @@ _HOMES: Final = {
     **dict.fromkeys(("carry", "resume"), "carried"),
     **dict.fromkeys(("ThreadPoolExecutor", "wrap"), "threads"),
     "event": "timed",
+    **dict.fromkeys(("profile_block", "profile_function"), "profile"),
     "get_logger": "structlog",
     **dict.fromkeys(
         (

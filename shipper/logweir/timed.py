@@ -81,8 +81,10 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         else:
             fields.setdefault("outcome", "failure")
             level = "error" if span.outermost else "warning"
-        slow = self._slow(fields, span) if self._is_slow(seconds) else None
+        slow = dict(fields) if self._is_slow(seconds) else None
         process.emitter().emit(self._name, level, fields, error=error, handled=not span.outermost)
+        if slow is not None:
+            slow = self._slow(slow, span)
         context.restore(KEYS, around)
         if slow is not None:
             process.emitter().emit(f"{self._name}.slow", "warning", slow)
@@ -139,7 +141,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     def _is_slow(self, seconds: float) -> bool:
         return self._slow_seconds is not None and seconds >= self._slow_seconds
 
-    def _slow(self, fields: Mapping[str, Any], span: Span) -> dict[str, Any]:
+    def _slow(self, fields: dict[str, Any], span: Span) -> dict[str, Any]:
         """What the second event tells; the context is still that of the first."""
         ids = {"parent_span_id": span.span_id}
         if (correlation_id := context.current().get("correlation_id")) is not None:

@@ -101,3 +101,11 @@ def test_a_document_is_counted_by_its_type(sink: CapturingSink) -> None:
     with logweir.track_document_processing(document_type="pdf") as document:
         document["document_pages"] = 12
     assert metrics(sink)["documents_processed_total{outcome=success,type=pdf}"] == 1
+
+
+def test_a_slow_block_is_counted_once_and_is_a_warning(sink: CapturingSink) -> None:
+    with logweir.profile_block("render", slow_seconds=0):
+        pass
+    shown = metrics(sink)
+    assert shown["code_block_duration_seconds_count{block=render}"] == 1
+    assert shown["log_events_total{level=info}"] == shown["log_events_total{level=warning}"] == 1
