@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import lru_cache
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from logweir.clean import CUT, MAX_TEXT_CHARACTERS
@@ -77,7 +76,7 @@ class _Block(event):
 
     def __enter__(self) -> Self:
         if self._cpu and self._slow_seconds is not None and not self._detached:
-            self._profiler = _started(self._slow_seconds, sys._getframe(1), self._given["block"])
+            self._profiler = _started(self._slow_seconds, self._given["block"])
         return super().__enter__()
 
     def __exit__(
@@ -106,7 +105,7 @@ def _profiler_class() -> type[Profiler] | None:
     return Profiler
 
 
-def _started(slow_seconds: float, caller: FrameType, block: str) -> Profiler | None:
+def _started(slow_seconds: float, block: str) -> Profiler | None:
     profiler_class = _profiler_class()
     if profiler_class is None:
         return None
@@ -115,7 +114,7 @@ def _started(slow_seconds: float, caller: FrameType, block: str) -> Profiler | N
     )
     try:
         profiler = profiler_class(interval=interval)
-        profiler.start(caller_frame=caller, target_description=block)
+        profiler.start(target_description=block)
     except Exception:  # noqa: BLE001 - another one is running in this thread or task
         return None
     return profiler

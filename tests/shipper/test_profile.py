@@ -156,6 +156,15 @@ def test_a_profile_keeps_within_what_a_field_may_hold(sink: CapturingSink) -> No
     assert "_truncated" not in orjson.loads(line)
 
 
+def test_a_long_profile_is_thinned_and_its_times_still_add_up(sink: CapturingSink) -> None:
+    with logweir.profile_block("long", slow_seconds=SLOW, cpu=True):
+        culprit(0.8)
+    slow = sink.events[1]
+    times = [line.split() for line in slow["profile"].splitlines() if "culprit  " in line]
+    seconds = float(times[0][times[0].index("culprit") - 1])
+    assert slow["duration_seconds"] / 2 < seconds < slow["duration_seconds"] * 2
+
+
 def test_where_pyinstrument_is_missing_it_is_said_once_and_blocks_are_timed() -> None:
     code = """
 import sys, time
