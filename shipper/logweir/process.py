@@ -40,6 +40,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     promote: bool | None = None,
     max_queue_bytes: int | None = None,
     slow_request_seconds: float | None = None,
+    slow_block_seconds: float | None = None,
     traces_sample_rate: float | None = None,
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
@@ -60,6 +61,8 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `max_queue_bytes`: what may wait in memory while the service is away; 64 MiB.
     - `slow_request_seconds`: LOGWEIR_SLOW_REQUEST_SECONDS; 1.0. A request that takes so long to answer makes
       an ``http.request.slow`` besides; 0: none does.
+    - `slow_block_seconds`: LOGWEIR_SLOW_BLOCK_SECONDS; 1.0. The same for `profile_block` and
+      ``profile.block.slow``.
     - `traces_sample_rate`: SENTRY_TRACES_SAMPLE_RATE, the share of the traces begun here that is sampled.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
@@ -77,6 +80,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
             promote=promote,
             max_queue_bytes=max_queue_bytes,
             slow_request_seconds=slow_request_seconds,
+            slow_block_seconds=slow_block_seconds,
             traces_sample_rate=traces_sample_rate,
         )
     )

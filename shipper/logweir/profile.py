@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
+from logweir import process
 from logweir.clean import CUT, MAX_TEXT_CHARACTERS
 from logweir.notices import Notices
 from logweir.spans import Span
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pyinstrument import Profiler
     from pyinstrument.session import Session
 
-SLOW_SECONDS: Final = 1.0
 SAMPLES_TO_THRESHOLD: Final = 50
 """A block that just becomes slow has so many."""
 SHORTEST_INTERVAL_SECONDS: Final = 0.001
@@ -28,7 +28,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def profile_block(
-    block: str, /, *, slow_seconds: float | None = SLOW_SECONDS, cpu: bool = False, **fields: Any
+    block: str, /, *, slow_seconds: float | None = None, cpu: bool = False, **fields: Any
 ) -> event:
     """Time a block of code under a low-cardinality name: one ``profile.block``.
 
@@ -36,10 +36,10 @@ def profile_block(
 
         with logweir.profile_block("render", cpu=True): ...
 
-    One that takes `slow_seconds` or longer is a ``profile.block.slow``, too; None turns that off. With `cpu`
-    that event holds a `profile`: a text in which calls its time went, by samples of this thread or task. It
-    needs pyinstrument (``logweir[profile]``) and costs about a percent while the block runs, some
-    milliseconds where it was slow. Inside of another profile, and for generators, there is none.
+    One that takes `slow_seconds` or longer, by default the `slow_block_seconds` of `configure`, is a
+    ``profile.block.slow``, too; 0: none is. With `cpu` that event holds a `profile`: a text in which calls
+    its time went, by samples of this thread or task. It needs pyinstrument (``logweir[profile]``); a slow
+    block costs some 2 ms more. Inside of another profile, and for generators, there is none.
     """
     return _Block("profile.block", slow_seconds=slow_seconds, block=block, **fields)._sampled(cpu)
 
@@ -50,7 +50,7 @@ def profile_function(function: Function, /) -> Function: ...
 
 @overload
 def profile_function(
-    *, block: str | None = None, slow_seconds: float | None = SLOW_SECONDS, cpu: bool = False, **fields: Any
+    *, block: str | None = None, slow_seconds: float | None = None, cpu: bool = False, **fields: Any
 ) -> Callable[[Function], Function]: ...
 
 
@@ -75,8 +75,8 @@ class _Block(event):
         return self
 
     def __enter__(self) -> Self:
-        if self._cpu and self._slow_seconds is not None and not self._detached:
-            self._profiler = _started(self._slow_seconds, self._given["block"])
+        if self._cpu and not self._detached and (threshold := self._threshold()) > 0:
+            self._profiler = _started(threshold, self._given["block"])
         return super().__enter__()
 
     def __exit__(
@@ -86,9 +86,14 @@ class _Block(event):
             self._session = _stopped(self._profiler)
         super().__exit__(kind, error, traceback)
 
-    def _slow(self, fields: dict[str, Any], span: Span) -> dict[str, Any]:
-        told = super()._slow(fields, span)
-        return told if self._session is None else {**told, "profile": _text(self._session)}
+    def _threshold(self) -> float:
+        given = self._slow_seconds
+        return process.emitter().settings.slow_block_seconds if given is None else given
+
+    def _tell_slow(self, fields: dict[str, Any], span: Span) -> None:
+        if self._session is not None:
+            fields["profile"] = _text(self._session)
+        super()._tell_slow(fields, span)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from logweir.sink import Sink
 
 Destination = Literal["stdout", "http"]
 
-DEFAULT_SLOW_REQUEST_SECONDS: Final = 1.0
+DEFAULT_SLOW_SECONDS: Final = 1.0
 
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -41,6 +41,7 @@ class Settings:
     """False: no event of this process becomes a Sentry issue, whatever its level."""
     max_queue_bytes: int
     slow_request_seconds: float
+    slow_block_seconds: float
     """A request that takes so long to answer is an event of its own; 0: none is."""
     traces_sample_rate: float | None
     """The share of the traces begun here that is sampled; None leaves it to others to choose."""
@@ -61,6 +62,7 @@ class Arguments:
     promote: bool | None = None
     max_queue_bytes: int | None = None
     slow_request_seconds: float | None = None
+    slow_block_seconds: float | None = None
     traces_sample_rate: float | None = None
 
 
@@ -80,7 +82,14 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         level=_level(arguments.level, environ),
         promote=_promote(arguments.promote, environ),
         max_queue_bytes=_queue_bytes(arguments.max_queue_bytes),
-        slow_request_seconds=_slow_request_seconds(arguments.slow_request_seconds, environ),
+        slow_request_seconds=_slow_seconds(
+            "slow_request_seconds",
+            arguments.slow_request_seconds,
+            _first(environ, "LOGWEIR_SLOW_REQUEST_SECONDS"),
+        ),
+        slow_block_seconds=_slow_seconds(
+            "slow_block_seconds", arguments.slow_block_seconds, _first(environ, "LOGWEIR_SLOW_BLOCK_SECONDS")
+        ),
         traces_sample_rate=_sample_rate(arguments.traces_sample_rate, environ),
         server_name=socket.gethostname(),
     )
@@ -166,10 +175,9 @@ def _queue_bytes(argument: int | None) -> int:
     return argument or DEFAULT_QUEUE_BYTES
 
 
-def _slow_request_seconds(argument: float | None, environ: Mapping[str, str]) -> float:
-    text = _first(environ, "LOGWEIR_SLOW_REQUEST_SECONDS")
-    source = "slow_request_seconds" if argument is not None else "LOGWEIR_SLOW_REQUEST_SECONDS"
-    given = argument if argument is not None else text or DEFAULT_SLOW_REQUEST_SECONDS
+def _slow_seconds(name: str, argument: float | None, text: str | None) -> float:
+    source = name if argument is not None else f"LOGWEIR_{name.upper()}"
+    given = argument if argument is not None else text or DEFAULT_SLOW_SECONDS
     try:
         seconds = float(given)
     except ValueError:

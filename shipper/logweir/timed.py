@@ -39,7 +39,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
 
     Where it took `slow_seconds` or longer, a second event says so, with `.slow` at the end of its name: a
     warning with the same fields and `slow_threshold_seconds`. It is no span of its own, and stands inside
-    this one.
+    this one. None and 0: it is never slow.
     """
 
     def __init__(
@@ -81,13 +81,12 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         else:
             fields.setdefault("outcome", "failure")
             level = "error" if span.outermost else "warning"
-        slow = dict(fields) if self._is_slow(seconds) else None
+        slow = dict(fields) if 0 < (threshold := self._threshold()) <= seconds else None
         process.emitter().emit(self._name, level, fields, error=error, handled=not span.outermost)
         if slow is not None:
-            slow = self._slow(slow, span)
+            slow["slow_threshold_seconds"] = threshold
+            self._tell_slow(slow, span)
         context.restore(KEYS, around)
-        if slow is not None:
-            process.emitter().emit(f"{self._name}.slow", "warning", slow)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -138,15 +137,16 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     def _conclude(self, fields: dict[str, Any], error: BaseException | None) -> None:
         """For kinds of work that know more of how they ended: complete `fields`, and set the level."""
 
-    def _is_slow(self, seconds: float) -> bool:
-        return self._slow_seconds is not None and seconds >= self._slow_seconds
+    def _threshold(self) -> float:
+        """From how many seconds on the work is slow; 0: it never is."""
+        return self._slow_seconds or 0.0
 
-    def _slow(self, fields: dict[str, Any], span: Span) -> dict[str, Any]:
-        """What the second event tells; the context is still that of the first."""
-        ids = {"parent_span_id": span.span_id}
-        if (correlation_id := context.current().get("correlation_id")) is not None:
-            ids["correlation_id"] = correlation_id
-        return {**fields, "slow_threshold_seconds": self._slow_seconds, **ids}
+    def _tell_slow(self, fields: dict[str, Any], span: Span) -> None:
+        """Emit the second event inside of `span`; the context is restored afterwards."""
+        inside = {**context.current(), "parent_span_id": span.span_id}
+        inside.pop("span_id", None)
+        context.replace(inside)
+        process.emitter().emit(f"{self._name}.slow", "warning", fields)
 
 
 def _async_generator(timed: event, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from logweir import process
 from logweir.timed import event
 
 FIRST_CLIENT_ERROR: Final = 400
@@ -24,7 +25,8 @@ def track_request(*, method: str, route: str | None = None, path: str | None = N
     """One ``http.request``, for servers that no middleware of ours fits; never inside of one.
 
     `route` is the template, such as ``/orders/{id}``. Set ``["http_response_status_code"]``; without it a
-    request that raises counts as 500. A status of 500 or more is a failure, and a warning.
+    request that raises counts as 500. A status of 500 or more is a failure, and a warning. By default
+    `slow_seconds` is the `slow_request_seconds` of `configure`.
     """
     named = {"http_request_method": method, "http_route": route, "url_path": path, "span_kind": "server"}
     return _timed(_Request, "http.request", named, fields)
@@ -149,6 +151,10 @@ class _Request(event):
             fields.setdefault("http_response_status_code", 500)
         elif _fails(fields, FIRST_SERVER_ERROR):
             self._level = "warning"
+
+    def _threshold(self) -> float:
+        given = self._slow_seconds
+        return process.emitter().settings.slow_request_seconds if given is None else given
 
 
 class _ExternalCall(event):

@@ -17,6 +17,9 @@ from logweir.clean import MAX_TEXT_CHARACTERS
 from logweir.encode import MAX_EVENT_BYTES
 from logweir.testing import CapturingSink
 
+ANY = 1e-9
+"""Seconds: a threshold that everything reaches."""
+
 SLOW = 0.02
 """Seconds: the threshold of these tests."""
 
@@ -30,7 +33,7 @@ def culprit(seconds: float = 3 * SLOW) -> None:
 def test_a_block_is_an_event_and_one_below_the_threshold_no_more(sink: CapturingSink) -> None:
     with logweir.profile_block("render", slow_seconds=3600, page="cart") as block:
         block["items"] = 3
-    with logweir.profile_block("render", slow_seconds=None, cpu=True):
+    with logweir.profile_block("render", slow_seconds=0, cpu=True):
         culprit()
     fast, unwatched = sink.events
     assert (fast["event"], fast["block"], fast["page"], fast["items"]) == (
@@ -58,7 +61,7 @@ def test_a_slow_block_tells_which_calls_took_its_time(sink: CapturingSink) -> No
 
 
 def test_a_slow_block_without_cpu_has_no_profile(sink: CapturingSink) -> None:
-    with logweir.profile_block("render", slow_seconds=0):
+    with logweir.profile_block("render", slow_seconds=ANY):
         pass
     assert "profile" not in sink.events[1]
 
@@ -74,7 +77,7 @@ def test_functions_of_every_kind_are_named_after_themselves(sink: CapturingSink)
         culprit()
         return 2
 
-    @logweir.profile_function(block="items", slow_seconds=0, cpu=True)
+    @logweir.profile_function(block="items", slow_seconds=ANY, cpu=True)
     def generator() -> Iterator[int]:
         yield 3
 
@@ -132,7 +135,7 @@ def test_a_failing_block_is_profiled_too_and_leaves_no_sampler_behind(sink: Capt
 
 
 def test_a_block_that_ends_in_another_thread_is_told_without_a_profile(sink: CapturingSink) -> None:
-    block = logweir.profile_block("odd", slow_seconds=0, cpu=True)
+    block = logweir.profile_block("odd", slow_seconds=ANY, cpu=True)
     thread = threading.Thread(target=block.__enter__)
     thread.start()
     thread.join()
@@ -172,7 +175,7 @@ sys.modules["pyinstrument"] = None
 import logweir
 logweir.configure("shop", to="stdout")
 for _ in range(2):
-    with logweir.profile_block("render", cpu=True, slow_seconds=0):
+    with logweir.profile_block("render", cpu=True, slow_seconds=1e-9):
         pass
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -188,10 +191,30 @@ for _ in range(2):
 def test_pyinstrument_is_imported_only_when_it_is_asked_for() -> None:
     code = """
 import sys, logweir
-with logweir.profile_block("render", slow_seconds=0):
+with logweir.profile_block("render", slow_seconds=1e-9):
     pass
 assert "pyinstrument" not in sys.modules
 logweir.profile_block("render", cpu=True).__enter__()
 assert "pyinstrument" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_threshold_is_that_of_the_process_unless_a_block_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOGWEIR_SLOW_BLOCK_SECONDS", str(ANY))
+    captured = CapturingSink()
+    logweir.configure("shop", to=captured)
+    with logweir.profile_block("render"):
+        pass
+    with logweir.profile_block("patient", slow_seconds=3600):
+        pass
+    with logweir.profile_block("patient", slow_seconds=0):
+        pass
+    logweir.configure("shop", to=captured, slow_block_seconds=0)
+    with logweir.profile_block("patient"):
+        pass
+    assert [each["block"] for each in captured.named("profile.block.slow")] == ["render"]
+    with pytest.raises(ValueError, match="slow_block_seconds: -1 is no number"):
+        logweir.configure("shop", slow_block_seconds=-1)

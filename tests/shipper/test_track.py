@@ -24,6 +24,9 @@ EVERY: dict[str, Callable[..., event]] = {
     "ai.pipeline": logweir.track_rag_pipeline,
     "document.processed": lambda **more: logweir.track_document_processing(document_type="pdf", **more),
 }
+ANY = 1e-9
+"""Seconds: a threshold that everything reaches."""
+
 every = pytest.mark.parametrize("name", EVERY)
 
 
@@ -68,13 +71,13 @@ def test_a_failure_is_told_with_its_exception_which_goes_on(name: str, sink: Cap
 
 @every
 def test_a_slow_one_is_an_event_of_its_own(name: str, sink: CapturingSink) -> None:
-    with EVERY[name](slow_seconds=0, tenant="acme"):
+    with EVERY[name](slow_seconds=ANY, tenant="acme"):
         pass
     with EVERY[name](slow_seconds=3600):
         pass
     usual, slow, _ = sink.events
     assert (slow["event"], slow["level"]) == (f"{name}.slow", "warning")
-    assert (slow["tenant"], slow["slow_threshold_seconds"]) == ("acme", 0)
+    assert (slow["tenant"], slow["slow_threshold_seconds"]) == ("acme", ANY)
     assert slow["duration_seconds"] == usual["duration_seconds"]
     assert "span_id" not in slow
     assert (slow["parent_span_id"], slow["correlation_id"]) == (usual["span_id"], usual["correlation_id"])
@@ -123,7 +126,7 @@ def test_a_cache_that_raises_has_the_result_error(sink: CapturingSink) -> None:
 
 
 def test_each_call_of_a_function_ends_in_its_own_way(sink: CapturingSink) -> None:
-    @logweir.track_cache_operation(operation="get", slow_seconds=0)
+    @logweir.track_cache_operation(operation="get", slow_seconds=ANY)
     def look_up(fails: bool) -> None:
         if fails:
             raise OSError("away")
@@ -137,4 +140,21 @@ def test_each_call_of_a_function_ends_in_its_own_way(sink: CapturingSink) -> Non
         ("cache.operation.slow", "error", "failure"),
         ("cache.operation", "ok", "success"),
         ("cache.operation.slow", "ok", "success"),
+    ]
+
+
+def test_a_request_is_slow_by_the_threshold_of_the_process() -> None:
+    captured = CapturingSink()
+    logweir.configure("shop", to=captured, slow_request_seconds=ANY)
+    with logweir.track_request(method="GET"):
+        pass
+    with logweir.track_request(method="GET", slow_seconds=0):
+        pass
+    with logweir.track_db_query(operation="SELECT"):
+        pass
+    assert [each["event"] for each in captured.events] == [
+        "http.request",
+        "http.request.slow",
+        "http.request",
+        "db.query",
     ]
