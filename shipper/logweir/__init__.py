@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from logweir import asgi as asgi
+    from logweir import capture as capture
     from logweir import flask as flask
     from logweir import httpx as httpx
     from logweir import logging as logging
@@ -77,7 +78,9 @@ __all__ = [
     "wrap",
 ]
 
-_DOORS: Final = frozenset({"asgi", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"})
+_DOORS: Final = frozenset(
+    {"asgi", "capture", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"}
+)
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
     **dict.fromkeys(("aclose", "aflush", "close", "configure", "emit", "flush", "stats"), "process"),

@@ -7,15 +7,19 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from logweir.emitter import Emitter
 from logweir.notices import Notices
 from logweir.settings import Arguments, Destination, Settings, read
 from logweir.sink import Sink
+
+if TYPE_CHECKING:
+    from logweir.capture import Kind
 
 EXIT_FLUSH_SECONDS: Final = 2.0
 
@@ -42,6 +46,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     slow_request_seconds: float | None = None,
     slow_block_seconds: float | None = None,
     traces_sample_rate: float | None = None,
+    capture: Collection[Kind] | None = None,
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
 
@@ -64,10 +69,13 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `slow_block_seconds`: LOGWEIR_SLOW_BLOCK_SECONDS; 1.0. The same for `profile_block` and
       ``profile.block.slow``.
     - `traces_sample_rate`: SENTRY_TRACES_SAMPLE_RATE, the share of the traces begun here that is sampled.
+    - `capture`: which reports of Python's become events, and no others: "logging", "warnings", "excepthook",
+      "threading", "asyncio"; see `logweir.capture`.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
     """
-    global _emitter  # noqa: PLW0603 - one process has one stream of events
+    if capture is not None:
+        import_module("logweir.capture").checked(capture)
     settings = read(
         Arguments(
             service=service,
@@ -84,6 +92,13 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
             traces_sample_rate=traces_sample_rate,
         )
     )
+    _use(settings)
+    if capture is not None:
+        import_module("logweir.capture").only(capture)
+
+
+def _use(settings: Settings) -> None:
+    global _emitter  # noqa: PLW0603 - one process has one stream of events
     with _making:
         settings = _diverted(settings)
         earlier = _emitter
