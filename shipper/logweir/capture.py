@@ -50,7 +50,7 @@ def uninstall(*kinds: Kind) -> None:
                 logging.getLogger().removeHandler(handler)
 
 
-def only(kinds: Collection[Kind]) -> None:
+def only(kinds: Collection[str]) -> None:
     """Make events of these kinds and of no others."""
     wanted = checked(kinds)
     rest = [kind for kind in KINDS if kind not in wanted]
@@ -149,8 +149,12 @@ def _showwarning(tap: _Tap, earlier: Callable[..., Any]) -> Callable[..., Any]:
         line: str | None = None,
     ) -> Any:
         if file is None:
-            fields = {"message": _text(message), "warning_category": category.__name__}
-            fields |= {"code_file_path": filename, "code_line_number": lineno}
+            fields = {
+                "message": _text(message),
+                "warning_category": category.__name__,
+                "code_file_path": filename,
+                "code_line_number": lineno,
+            }
             tap.report("python.warning", "warning", fields)
         return earlier(message, category, filename, lineno, file, line)
 

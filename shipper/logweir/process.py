@@ -11,15 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from logweir.emitter import Emitter
 from logweir.notices import Notices
 from logweir.settings import Arguments, Destination, Settings, read
 from logweir.sink import Sink
-
-if TYPE_CHECKING:
-    from logweir.capture import Kind
 
 EXIT_FLUSH_SECONDS: Final = 2.0
 
@@ -46,7 +43,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     slow_request_seconds: float | None = None,
     slow_block_seconds: float | None = None,
     traces_sample_rate: float | None = None,
-    capture: Collection[Kind] | None = None,
+    capture: Collection[str] | None = None,
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
 

@@ -174,7 +174,11 @@ def test_a_place_that_was_taken_away_is_taken_again_and_reports_once(sink: Captu
 
 
 def test_all_can_be_undone_and_only_what_is_named_stays(sink: CapturingSink) -> None:
-    places = [(sys, "excepthook"), (threading, "excepthook"), (warnings, "showwarning")]
+    places: list[tuple[Any, str]] = [
+        (sys, "excepthook"),
+        (threading, "excepthook"),
+        (warnings, "showwarning"),
+    ]
     places += [(asyncio.BaseEventLoop, "call_exception_handler"), (uvloop.Loop, "call_exception_handler")]
     before = [vars(holder).get(name) for holder, name in places]
     handlers = logging.getLogger().handlers[:]
@@ -230,7 +234,7 @@ def test_what_the_sender_thread_warns_of_is_no_event(sink: CapturingSink) -> Non
 def test_an_unknown_kind_is_refused_and_changes_nothing(sink: CapturingSink) -> None:
     for wrong in (("warnings", "everything"), "warnings"):
         with pytest.raises(ValueError, match=r"capture: '(everything|warnings)' is none of logging, "):
-            logweir.configure("other", to=sink, capture=wrong)  # type: ignore[arg-type]
+            logweir.configure("other", to=sink, capture=wrong)
     assert warnings.showwarning.__module__ != "logweir.capture"
     logweir.emit("a.b")
     assert sink.events[0]["service"] == "shop"
