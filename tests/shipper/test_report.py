@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 import logweir
+from logweir.asgi import Message, Receive, Scope, Send
 from logweir.testing import CapturingSink
 
 
@@ -153,3 +154,26 @@ def test_nothing_that_is_passed_in_raises(sink: CapturingSink) -> None:
     logweir.capture_exception(hostile, level=hostile, tags={hostile: hostile})  # type: ignore[arg-type, dict-item]
     logweir.add_breadcrumb(hostile, category=hostile, level=hostile)  # type: ignore[arg-type]
     assert len(sink.lines) == 3
+
+
+def test_user_and_tags_end_with_the_request_that_bound_them(sink: CapturingSink) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        logweir.set_user("48213")
+        logweir.set_tag("shard", 3)
+        await send({"type": "http.response.start", "status": 200})
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    async def serve() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        await logweir.asgi.Middleware(application)(scope, receive, send)
+        logweir.emit("a.b")
+
+    asyncio.run(serve())
+    request, later = sink.events
+    assert (request["user_id"], request["tags"]) == ("48213", {"shard": "3"})
+    assert not {"user_id", "tags"} & later.keys()
