@@ -7,6 +7,12 @@ from collections import Counter
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def own_spool(tmp_path_factory, monkeypatch):
+    """No test finds what another has left unsent."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
 def pytest_runtest_setup(item):
     """Skip a test whose tool is missing; in CI, where everything is installed, that is a failure."""
     for marker in item.iter_markers("needs"):

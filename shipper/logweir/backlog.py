@@ -15,7 +15,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
+from uuid import uuid4
 
 from logweir.fields import CLOSED, LOST
 from logweir.tally import Tally
@@ -25,7 +26,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 RESERVED_SHARE: Final = 0.1
 """The part of the room that only warnings and above may use."""
 
-_BELOW_WARNING: Final = frozenset({"debug", "info"})
+BELOW_WARNING: Final = frozenset({"debug", "info"})
 
 
 class Chunk:
@@ -69,6 +70,93 @@ class Chunk:
         return Chunk(b"".join(first), lines=middle), Chunk(b"".join(second), lines=len(second))
 
 
+class Source(Protocol):
+    """One stream of lines to be sent: `stream` is its identity, `next_number` that of the first line."""
+
+    stream: str
+    next_number: int
+
+    def front(self, *, max_lines: int, max_bytes: int) -> list[Chunk]:
+        """What to send next, in order: at least one chunk where there is any. A stream's end comes alone."""
+
+    def release(self, batch: Sequence[Chunk]) -> None:
+        """Let go of the first chunks, which are delivered or given up."""
+
+    def replace(self, batch: Sequence[Chunk], chunks: Sequence[Chunk]) -> None:
+        """Put `chunks` in the place of `batch`, the first ones; they must take as many numbers."""
+
+    def open_stream(self) -> None:
+        """Take a new identity; what is not released is numbered anew in it, from 1."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+
+
+class Queue(Protocol):
+    """What the sender takes events from. `put` may be called by any thread, the rest by the sender."""
+
+    @property
+    def adopted(self) -> Sequence[Source]:
+        """Streams of dead processes, to be sent beside this one's."""
+
+    def reset(self, tally: Tally) -> None:
+        """Forget all: what a forked child does, since its parent goes on with what was there."""
+
+    def put(self, line: bytes, level: str) -> None:
+        """Take one event, or drop and count it where there is no room."""
+
+    def sources(self) -> Sequence[Source]:
+        """What waits of this process, in the order in which it is to be sent."""
+
+    def finish(self, source: Source) -> bool:
+        """Called when `source` is empty; true where it has ended, and is forgotten."""
+
+    def upkeep(self) -> float:
+        """Do what is due from time to time; returns the seconds until it is due again."""
+
+    def sync(self) -> None:
+        """Make what waits as durable as was promised, before any of it is sent."""
+
+    def let_go_of_adopted(self) -> None:
+        """Leave the streams of dead processes to another."""
+
+    def close_stream(self) -> None:
+        """Let a control line end the stream after what is there, unless that is done already."""
+
+    def has_full_chunk(self) -> bool:
+        """Whether there is a reason to send before the collecting time is over."""
+
+    def is_empty(self) -> bool:
+        """Whether nothing of this process waits."""
+
+    def sleep_if_empty(self, fall_asleep: Callable[[], None]) -> bool:
+        """Where nothing waits, call `fall_asleep` and be true; from then on the next event calls `wake`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a stream was begun and not ended."""
+
+    @property
+    def accepted(self) -> int:
+        """Events put so far, dropped ones included."""
+
+    @property
+    def released(self) -> int:
+        """Of those, what is delivered or given up."""
+
+    @property
+    def queued(self) -> int:
+        """Events that wait, dropped ones whose loss is not yet reported included."""
+
+    @property
+    def used_bytes(self) -> int:
+        """The room taken, of what there is."""
+
+    @property
+    def free_share(self) -> float:
+        """The part of the room that is free, from 0 to 1."""
+
+
 class Backlog:
     """A bounded queue of encoded events: `put` from any thread, the rest from the sender alone.
 
@@ -78,6 +166,7 @@ class Backlog:
     """
 
     def __init__(self, *, max_bytes: int, tally: Tally, wake: Callable[[], None]) -> None:
+        self.adopted: Sequence[Source] = ()
         self._max_bytes = max_bytes
         self._max_bytes_below_warning = int(max_bytes * (1 - RESERVED_SHARE))
         self._wake = wake
@@ -96,6 +185,12 @@ class Backlog:
         self._lost = 0
         self._asleep = True
         self.released = 0
+        self.open_stream()
+
+    def open_stream(self) -> None:
+        """Take a new identity; what is not released is numbered anew in it, from 1."""
+        self.stream = str(uuid4())
+        self.next_number = 1
 
     def put(self, line: bytes, level: str) -> None:
         """Take one event, or drop and count it where there is no room."""
@@ -133,7 +228,7 @@ class Backlog:
             self._wake()
 
     def _append(self, line: bytes, level: str) -> None:
-        limit = self._max_bytes_below_warning if level in _BELOW_WARNING else self._max_bytes
+        limit = self._max_bytes_below_warning if level in BELOW_WARNING else self._max_bytes
         if self._sealed_bytes + len(self._open) + len(line) > limit:
             self._lost += 1
             self._tally.add("queue_full", level)
@@ -193,6 +288,9 @@ class Backlog:
                 self._sealed.popleft()
                 self._sealed_bytes -= chunk.size
                 self.released += chunk.numbers
+                self.next_number += chunk.numbers
+                if chunk.closes:
+                    self.open_stream()
 
     def replace(self, batch: Sequence[Chunk], chunks: Sequence[Chunk]) -> None:
         """Put `chunks` in the place of `batch`, the first ones; they must take as many numbers."""
@@ -207,6 +305,24 @@ class Backlog:
         with self._change() as whole:
             if whole and not (self._sealed and self._sealed[-1].closes and not self._open):
                 self._seal(closes=True)
+
+    def sources(self) -> Sequence[Source]:
+        """Itself, where anything waits."""
+        return () if self.is_empty() else (self,)
+
+    def finish(self, source: Source) -> bool:  # noqa: ARG002 - there is but one
+        """Go on with the next stream."""
+        return False
+
+    def upkeep(self) -> float:
+        """Do nothing, and that seldom."""
+        return 3600.0
+
+    def sync(self) -> None:
+        """Do nothing: memory is what it is."""
+
+    def let_go_of_adopted(self) -> None:
+        """Do nothing: memory has no heirs."""
 
     def has_full_chunk(self) -> bool:
         """Whether there is a reason to send before the collecting time is over."""
@@ -224,6 +340,11 @@ class Backlog:
             self._asleep = True
             fall_asleep()
             return True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a stream was begun and not ended."""
+        return self.next_number > 1 or bool(self.queued)
 
     @property
     def accepted(self) -> int:

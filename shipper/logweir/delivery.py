@@ -6,13 +6,14 @@ wait.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-from uuid import uuid4
 
 import orjson
 
-from logweir.backlog import Backlog, Chunk
+from logweir.backlog import Chunk, Source
 from logweir.encode import MAX_EVENT_BYTES
 from logweir.fields import TRUNCATED
 from logweir.notices import Notices
@@ -29,6 +30,10 @@ from logweir.verdict import (
 MAX_BATCH_LINES: Final = 10_000
 MAX_BATCH_BYTES: Final = 4_500_000
 """Below the service's 5 MB, so that a body that does not compress fits too."""
+USUAL_BATCH_BYTES: Final = 256 * 1024
+"""Sent at once where no more waits than usual: the copy holds the interpreter for some 20 us."""
+LATE_BYTES_PER_SECOND: Final = 4_000_000
+"""Of one stream after an outage, when all others come back too."""
 MIN_BATCH_BYTES: Final = MAX_EVENT_BYTES
 MIN_COMPRESSED_BYTES: Final = 512
 MANY_FAILURES: Final = 16
@@ -44,51 +49,68 @@ _STUB_FIELDS: Final = (
 )
 
 
+_DICE: Final = random.SystemRandom()
+
+
+@dataclass
+class Counts:
+    """What all deliveries of a process have done."""
+
+    posts: int = 0
+    retries: int = 0
+    sent: int = 0
+    rejected: int = 0
+    last_error: str | None = None
+
+
 class Delivery:
-    """Sends the front of a backlog as one stream."""
+    """Sends the front of one stream. Where `late`, what waits is sent no faster than others can bear."""
 
     def __init__(
         self,
-        backlog: Backlog,
+        source: Source,
         post: Post,
         *,
         tally: Tally,
         notices: Notices,
         backoff: Callable[[int], float] = backoff_seconds,
+        counts: Counts | None = None,
+        late: bool = False,
     ) -> None:
-        self._backlog = backlog
+        self._source = source
+        self.counts = counts or Counts()
         self._backoff = backoff
         self._post = post
         self._tally = tally
         self._notices = notices
         self._max_lines = MAX_BATCH_LINES
         self._max_bytes = MAX_BATCH_BYTES
+        self._usual_bytes = USUAL_BATCH_BYTES
+        self._late = late
         self._compress = True
         self._plain_retry = False
         self._failures = 0
-        self.posts = self.retries = self.sent = self.rejected = 0
-        self.last_error: str | None = None
-        self.open_stream()
-
-    def open_stream(self) -> None:
-        """Begin a new stream; what is not acknowledged is numbered anew in it, from 1."""
-        self.stream = str(uuid4())
-        self.next_number = 1
         self._highest_sent = self._replaced = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last answer asked for patience; else a wait only spreads what came late."""
+        return self._failures > 0
 
     def step(self, *, timeout_seconds: float | None = None) -> float:
         """Send the next batch, if there is one, and deal with the answer. Returns the seconds to wait."""
         batch = self._next_batch()
         if not batch:
+            self._late = False
             return 0.0
         body = b"".join(chunk.data for chunk in batch)
         compress = self._compress and not self._plain_retry and len(body) >= MIN_COMPRESSED_BYTES
-        self.posts += 1
-        self._highest_sent = max(self._highest_sent, self.next_number + _numbers(batch) - 1)
+        self.counts.posts += 1
+        self._highest_sent = max(self._highest_sent, self._source.next_number + _numbers(batch) - 1)
         answer = self._post(
             body,
-            stream=self.stream,
-            seq=self.next_number,
+            stream=self._source.stream,
+            seq=self._source.next_number,
             compress=compress,
             timeout_seconds=timeout_seconds,
         )
@@ -97,9 +119,9 @@ class Delivery:
             verdict = Verdict.DENIED  # a page, not a receipt: this address is not the service
         if verdict is Verdict.STORED:
             self._stored(batch, answer)
-            return 0.0
-        self.last_error = f"{answer.status or 'no answer'}: {answer.text}"
-        if verdict is Verdict.CLONED and self._replaced == self.next_number:
+            return self._pace(len(body))
+        self.counts.last_error = f"{answer.status or 'no answer'}: {answer.text}"
+        if verdict is Verdict.CLONED and self._replaced == self._source.next_number:
             self._let_go(batch)  # no clone: what stood here before was replaced has arrived after all
             return 0.0
         if verdict is Verdict.REFUSED and compress:
@@ -107,7 +129,8 @@ class Delivery:
             self._compress = self._compress and answer.status != 415
             return 0.0
         if verdict is Verdict.CLONED:
-            self.open_stream()
+            self._source.open_stream()
+            self._highest_sent = self._replaced = 0
         elif verdict in (Verdict.TOO_LARGE, Verdict.REFUSED):
             if _lines(batch) > 1:
                 self._send_less(batch)
@@ -120,22 +143,36 @@ class Delivery:
     def _next_batch(self) -> list[Chunk]:
         """The front of the backlog, cut down to what the service has shown to take."""
         while True:
-            batch = self._backlog.front(max_lines=self._max_lines, max_bytes=self._max_bytes)
+            most = min(self._max_bytes, self._usual_bytes)
+            batch = self._source.front(max_lines=self._max_lines, max_bytes=most)
             lines, size = _lines(batch), sum(chunk.size for chunk in batch)
             if lines <= 1 or len(batch) > 1 or (lines <= self._max_lines and size <= self._max_bytes):
                 return batch
-            self._backlog.replace(batch, batch[0].halves())
+            self._source.replace(batch, batch[0].halves())
+
+    def _pace(self, sent_bytes: int) -> float:
+        """Let batches grow while more waits; after an outage also wait, for others come back too."""
+        if self._source.is_empty():
+            self._late = False
+            self._usual_bytes = USUAL_BATCH_BYTES
+            return 0.0
+        self._usual_bytes = min(2 * self._usual_bytes, MAX_BATCH_BYTES)
+        return sent_bytes / LATE_BYTES_PER_SECOND * _DICE.uniform(0.5, 1.5) if self._late else 0.0
 
     def _wait(self, verdict: Verdict, answer: Answer) -> float:
-        self.retries += 1
+        self.counts.retries += 1
         self._failures += 1
         if verdict is Verdict.DENIED:
             self._notices.say(
-                "denied", f"the service answers {self.last_error}; check LOGWEIR_URL and LOGWEIR_TOKEN"
+                "denied",
+                f"the service answers {self.counts.last_error}; check LOGWEIR_URL and LOGWEIR_TOKEN",
             )
             return max(MAX_DELAY_SECONDS / 2, self._backoff(MANY_FAILURES))
         if self._failures > 3:
-            self._notices.say("retry", f"events wait to be sent, the service answers {self.last_error}")
+            self._late = True
+            self._notices.say(
+                "retry", f"events wait to be sent, the service answers {self.counts.last_error}"
+            )
         if verdict is Verdict.CLONED and self._failures == 1:
             return 0.0
         return max(self._backoff(self._failures - 1), retry_after_seconds(answer.retry_after))
@@ -147,26 +184,26 @@ class Delivery:
         self._max_bytes = min(MAX_BATCH_BYTES, self._max_bytes + self._max_bytes // 16)
         self._let_go(batch)
         if answer.rejected:
-            self.rejected += answer.rejected
+            self.counts.rejected += answer.rejected
             self._notices.say("rejected", f"the service rejected {answer.rejected} events: {answer.text}")
         while known := self._known_chunk(answer.next_seq or 0):
             self._let_go(known)
 
     def _known_chunk(self, next_seq: int) -> list[Chunk]:
         """The next chunk, where an earlier request, its answer lost, has brought the whole of it already."""
-        if next_seq <= self.next_number or next_seq > self._highest_sent + 1:
+        if next_seq <= self._source.next_number or next_seq > self._highest_sent + 1:
             return []
-        front = self._backlog.front(max_lines=1, max_bytes=1)
-        return (
-            front if front and self.next_number + _numbers(front) <= next_seq and not front[0].closes else []
-        )
+        known = next_seq - self._source.next_number
+        front = self._source.front(max_lines=known, max_bytes=self._max_bytes)
+        if not front or _numbers(front) > known:
+            front = self._source.front(max_lines=1, max_bytes=1)
+        return front if front and _numbers(front) <= known and not front[0].closes else []
 
     def _let_go(self, batch: Sequence[Chunk]) -> None:
-        self.sent += sum(chunk.numbers for chunk in batch if not chunk.control)
-        self._backlog.release(batch)
-        self.next_number += _numbers(batch)
+        self.counts.sent += sum(chunk.numbers for chunk in batch if not chunk.control)
+        self._source.release(batch)
         if batch[-1].closes:
-            self.open_stream()
+            self._highest_sent = self._replaced = 0
 
     def _send_less(self, batch: Sequence[Chunk]) -> None:
         """Halve what is sent at once."""
@@ -195,8 +232,8 @@ class Delivery:
 
     def _replace(self, batch: Sequence[Chunk], chunk: Chunk) -> None:
         """Send `chunk` under the numbers of `batch`; an earlier request may have brought that already."""
-        self._backlog.replace(batch, [chunk])
-        self._replaced = self.next_number
+        self._source.replace(batch, [chunk])
+        self._replaced = self._source.next_number
 
 
 def _numbers(batch: Sequence[Chunk]) -> int:

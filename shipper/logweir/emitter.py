@@ -14,6 +14,7 @@ from logweir.notices import Notices
 from logweir.sender import HttpTransport
 from logweir.settings import Settings
 from logweir.sink import Sink, Transport
+from logweir.spool.spool import Plan
 from logweir.stdout import StdoutTransport
 from logweir.tally import Tally
 
@@ -113,7 +114,23 @@ def _open_sink(settings: Settings, notices: Notices) -> Sink:
     if settings.to == "http":
         assert settings.url is not None
         return HttpTransport(
-            settings.url, token=settings.token, max_queue_bytes=settings.max_queue_bytes, notices=notices
+            settings.url,
+            token=settings.token,
+            max_queue_bytes=settings.max_queue_bytes,
+            notices=notices,
+            plan=_plan(settings),
         )
     assert not isinstance(settings.to, str)
     return settings.to
+
+
+def _plan(settings: Settings) -> Plan | None:
+    if settings.durability == "memory":
+        return None
+    return Plan(
+        folder=settings.spool,
+        service=settings.service,
+        max_bytes=settings.max_spool_bytes,
+        sync=settings.durability == "power",
+        shared=settings.shared_spool,
+    )

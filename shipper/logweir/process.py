@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from logweir.emitter import Emitter
 from logweir.notices import Notices
-from logweir.settings import Arguments, Destination, Settings, read
+from logweir.settings import Arguments, Destination, Durability, Settings, read
 from logweir.sink import Sink
 
 EXIT_FLUSH_SECONDS: Final = 2.0
@@ -39,6 +39,9 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     version: str | None = None,
     level: str | None = None,
     promote: bool | None = None,
+    durability: Durability | None = None,
+    spool: str | os.PathLike[str] | None = None,
+    max_spool_bytes: int | None = None,
     max_queue_bytes: int | None = None,
     slow_request_seconds: float | None = None,
     slow_block_seconds: float | None = None,
@@ -60,7 +63,6 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `version`: SENTRY_RELEASE, then RELEASE_VERSION, then APP_VERSION.
     - `level`: LOG_LEVEL, the lowest level that is emitted; "info".
     - `promote`: False keeps all events of this process out of Sentry; so does ENABLE_SENTRY=false.
-    - `max_queue_bytes`: what may wait in memory while the service is away; 64 MiB.
     - `slow_request_seconds`: LOGWEIR_SLOW_REQUEST_SECONDS; 1.0. A request that takes so long to answer makes
       an ``http.request.slow`` besides; 0: none does.
     - `slow_block_seconds`: LOGWEIR_SLOW_BLOCK_SECONDS; 1.0. The same for `profile_block` and
@@ -68,6 +70,11 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `traces_sample_rate`: SENTRY_TRACES_SAMPLE_RATE, the share of the traces begun here that is sampled.
     - `capture`: which reports of Python's become events, and no others: "logging", "warnings", "excepthook",
       "threading", "asyncio"; see `logweir.capture`.
+    - `durability`: LOGWEIR_DURABILITY, what an event that waits survives: "crash" of the process, where it
+      waits on disk; "power", where it is also synced; "memory" for neither. "crash".
+    - `spool`: LOGWEIR_SPOOL, the folder where events wait; see the docs for its default.
+    - `max_spool_bytes`: LOGWEIR_SPOOL_BYTES, what may wait there, of all processes of a service; 256 MiB.
+    - `max_queue_bytes`: what may wait with durability "memory"; 64 MiB.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
     """
@@ -83,6 +90,9 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
             version=version,
             level=level,
             promote=promote,
+            durability=durability,
+            spool=spool,
+            max_spool_bytes=max_spool_bytes,
             max_queue_bytes=max_queue_bytes,
             slow_request_seconds=slow_request_seconds,
             slow_block_seconds=slow_block_seconds,

@@ -1,4 +1,4 @@
-"""HTTP as a transport: a bounded backlog in memory, and one thread that posts it.
+"""HTTP as a transport: a bounded queue, in memory or on disk, and one thread that posts it.
 
 The thread is started by the first event, never at exit and never in a forked child that has nothing to say.
 It collects for up to 200 ms after an event, sleeps while there is none, and ends when the stream is closed.
@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from logweir.backlog import Backlog
-from logweir.delivery import Delivery
+from logweir.backlog import Backlog, Queue, Source
+from logweir.delivery import Counts, Delivery
 from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
 from logweir.post import HttpPost, Post
+from logweir.spool.spool import Plan, Spool
 from logweir.tally import Tally
 from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
 
@@ -34,6 +36,15 @@ def is_posting() -> bool:
     return getattr(_this_thread, "posting", False)
 
 
+@dataclass
+class Lane:
+    """A stream, how it is delivered, and when it is its turn again."""
+
+    source: Source
+    delivery: Delivery
+    again_at: float = 0.0
+
+
 class HttpTransport:
     """Sends events to the service at `url`. Emitting never waits for it."""
 
@@ -46,12 +57,17 @@ class HttpTransport:
         make_post: Callable[[], Post] | None = None,
         backoff: Callable[[int], float] = backoff_seconds,
         notices: Notices | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self._notices = notices or Notices()
         self._tally = Tally()
         self._make_post = make_post or (lambda: HttpPost(url, token=token))
         self._backoff = backoff
-        self._backlog = Backlog(max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake)
+        self._backlog: Queue = (
+            Spool(plan, tally=self._tally, wake=self._wake, notices=self._notices)
+            if plan
+            else Backlog(max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake)
+        )
         self._begin()
         after_fork_in_child(self._begin_again)
 
@@ -59,7 +75,9 @@ class HttpTransport:
         """A new incarnation: no thread, no socket, no stream yet."""
         self._pid = os.getpid()
         self._thread: threading.Thread | None = None
-        self._delivery: Delivery | None = None
+        self._post: Post | None = None
+        self._lanes: dict[Source, Lane] = {}
+        self._counts = Counts()
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._sending = threading.Lock()
         self._urgent = self._retry_now = self._closing = self._exiting = False
@@ -83,8 +101,7 @@ class HttpTransport:
 
     def close(self, timeout_seconds: float) -> bool:
         """Flush and end the stream with a control line. An event put later opens a new one."""
-        unused = self._delivery is None or self._delivery.next_number == 1
-        if unused and not self._backlog.queued:
+        if not self._backlog.is_open:
             return True
         self._backlog.close_stream()
         self._closing = True
@@ -97,19 +114,18 @@ class HttpTransport:
 
     def stats(self) -> dict[str, Any]:
         """What became of the events so far."""
-        delivery = self._delivery
+        queue, counts = self._backlog, self._counts
         return {
             "transport": "http",
-            "stream": delivery.stream if delivery else None,
-            "emitted": self._backlog.accepted,
-            "sent": delivery.sent if delivery else 0,
-            "rejected": delivery.rejected if delivery else 0,
-            "queued": self._backlog.queued,
-            "queued_bytes": self._backlog.used_bytes,
+            "emitted": queue.accepted,
+            "sent": counts.sent,
+            "rejected": counts.rejected,
+            "queued": queue.queued,
+            "queued_bytes": queue.used_bytes,
             "dropped": self._tally.by_reason(),
-            "posts": delivery.posts if delivery else 0,
-            "retries": delivery.retries if delivery else 0,
-            "last_error": delivery.last_error if delivery else None,
+            "posts": counts.posts,
+            "retries": counts.retries,
+            "last_error": counts.last_error,
         }
 
     def wait_for_room(self) -> None:
@@ -133,22 +149,40 @@ class HttpTransport:
             self._notices.say("thread", f"the sender thread could not be started: {fault}")
 
     def _run(self) -> None:
-        signals = self._signals
         while True:
+            due_at = time.monotonic() + self._upkeep()
             if self._backlog.sleep_if_empty(self._end_if_closing):
                 if self._thread is not threading.current_thread():
+                    self._backlog.let_go_of_adopted()
                     return
-                signals.get()
-                continue
-            collected_at = time.monotonic() + COLLECT_SECONDS
-            while not (self._urgent or self._closing or self._backlog.has_full_chunk()):
-                if not _wait(signals, collected_at):
-                    break
-            self._urgent = False
-            again_at = time.monotonic() + self._send()
-            while _wait(signals, again_at) and not self._retry_now:
-                pass
+                self._rest(due_at)
+            else:
+                self._work(due_at)
+
+    def _rest(self, due_at: float) -> None:
+        """Nothing of this process waits; perhaps something that a dead one has left."""
+        again_at = time.monotonic() + self._send(self._backlog.adopted) if self._backlog.adopted else due_at
+        _wait(self._signals, min(again_at, due_at))
+
+    def _work(self, due_at: float) -> None:
+        """Collect what comes, and send."""
+        signals = self._signals
+        collected_at = time.monotonic() + COLLECT_SECONDS
+        while not (self._urgent or self._closing or self._backlog.has_full_chunk()):
+            if not _wait(signals, collected_at):
+                break
+        self._urgent = False
+        own = time.monotonic() + self._send(self._backlog.sources())
+        if self._backlog.adopted:
+            own = min(own, time.monotonic() + self._send(self._backlog.adopted))
+        again_at = min(own, due_at)
+        while not self._retry_now and _wait(signals, again_at):
+            if self._urgent and not self._is_failing():
+                break
+        if self._retry_now:
             self._retry_now = False
+            for lane in self._lanes.values():
+                lane.again_at = 0.0
 
     def _end_if_closing(self) -> None:
         """Called while no event can be put: the next one finds either a thread that waits, or none."""
@@ -156,12 +190,15 @@ class HttpTransport:
             self._closing = False
             self._thread = None
 
-    def _send(self, *, timeout_seconds: float | None = None) -> float:
-        """One step of the delivery. The thread and a flush at exit take turns."""
+    def _send(self, sources: Sequence[Source], *, timeout_seconds: float | None = None) -> float:
+        """One request for the first stream whose turn it is; returns the seconds until the next one's.
+
+        The thread and a flush at exit take turns.
+        """
         with self._sending:
             _this_thread.posting = True
             try:
-                return self._step(timeout_seconds)
+                return self._step(sources, timeout_seconds)
             except Exception as fault:  # noqa: BLE001 - a thread that died would keep all later events unsent
                 self._notices.say(
                     "sender", f"sending failed, and is tried again: {type(fault).__name__}: {fault}"
@@ -170,16 +207,48 @@ class HttpTransport:
             finally:
                 _this_thread.posting = False
 
-    def _step(self, timeout_seconds: float | None) -> float:
-        if self._delivery is None:
-            self._delivery = Delivery(
-                self._backlog,
-                self._make_post(),
+    def _step(self, sources: Sequence[Source], timeout_seconds: float | None) -> float:
+        self._backlog.sync()
+        now = time.monotonic()
+        lanes = [self._lane(source) for source in sources]
+        for lane in lanes:
+            if lane.again_at <= now or timeout_seconds is not None:
+                lane.again_at = time.monotonic() + lane.delivery.step(timeout_seconds=timeout_seconds)
+                if lane.source.is_empty():
+                    self._finish(lane)
+                break
+        return max(0.0, min((lane.again_at for lane in lanes), default=0.0) - time.monotonic())
+
+    def _lane(self, source: Source) -> Lane:
+        if source not in self._lanes:
+            if self._post is None:
+                self._post = self._make_post()
+            delivery = Delivery(
+                source,
+                self._post,
+                counts=self._counts,
                 tally=self._tally,
                 notices=self._notices,
                 backoff=self._backoff,
+                late=source in self._backlog.adopted,
             )
-        return self._delivery.step(timeout_seconds=timeout_seconds)
+            self._lanes[source] = Lane(source, delivery)
+        return self._lanes[source]
+
+    def _finish(self, lane: Lane) -> None:
+        if self._backlog.finish(lane.source):
+            del self._lanes[lane.source]
+
+    def _is_failing(self) -> bool:
+        return any(lane.delivery.is_failing for lane in self._lanes.values())
+
+    def _upkeep(self) -> float:
+        with self._sending:
+            try:
+                return self._backlog.upkeep()
+            except Exception as fault:  # noqa: BLE001 - see _send
+                self._notices.say("upkeep", f"the spool cannot be kept up: {type(fault).__name__}: {fault}")
+                return MAX_DELAY_SECONDS
 
     def _wait_until(self, done: Callable[[], bool], timeout_seconds: float) -> bool:
         deadline = time.monotonic() + timeout_seconds
@@ -192,7 +261,7 @@ class HttpTransport:
             self._urgent = True
             thread = self._thread
             if thread is None or not thread.is_alive():
-                pause = self._send(timeout_seconds=remaining)
+                pause = self._send(self._backlog.sources(), timeout_seconds=remaining)
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             else:
                 self._signals.put(None)

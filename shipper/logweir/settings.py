@@ -9,15 +9,20 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from logweir import levels
 from logweir.fields import SERVICE_NAME
 from logweir.sender import DEFAULT_QUEUE_BYTES
 from logweir.sink import Sink
+from logweir.spool.place import default_folder
 
 Destination = Literal["stdout", "http"]
+Durability = Literal["memory", "crash", "power"]
+
+DEFAULT_SPOOL_BYTES: Final = 256 * 1024 * 1024
+MIN_SPOOL_BYTES: Final = 1024 * 1024
 
 DEFAULT_SLOW_SECONDS: Final = 1.0
 
@@ -45,6 +50,13 @@ class Settings:
     """A request that takes so long to answer is an event of its own; 0: none is."""
     traces_sample_rate: float | None
     """The share of the traces begun here that is sampled; None leaves it to others to choose."""
+    durability: Durability
+    """What an event survives that was emitted and not yet sent."""
+    spool: Path
+    """The folder where events wait, unless they do in memory."""
+    shared_spool: bool
+    """Whether that folder lies among those of other users."""
+    max_spool_bytes: int
     server_name: str
 
 
@@ -64,6 +76,9 @@ class Arguments:
     slow_request_seconds: float | None = None
     slow_block_seconds: float | None = None
     traces_sample_rate: float | None = None
+    durability: Durability | None = None
+    spool: str | os.PathLike[str] | None = None
+    max_spool_bytes: int | None = None
 
 
 def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -72,6 +87,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
     Raises ValueError with one line that names the argument or the variable whose value cannot be used.
     """
     url = _url(arguments.url, environ)
+    spool = arguments.spool or _first(environ, "LOGWEIR_SPOOL")
     return Settings(
         service=_service(arguments.service, environ),
         to=_destination(arguments.to, url),
@@ -91,6 +107,10 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
             "slow_block_seconds", arguments.slow_block_seconds, _first(environ, "LOGWEIR_SLOW_BLOCK_SECONDS")
         ),
         traces_sample_rate=_sample_rate(arguments.traces_sample_rate, environ),
+        durability=_durability(arguments.durability, environ),
+        spool=Path(spool) if spool else default_folder(environ),
+        shared_spool=not spool,
+        max_spool_bytes=_spool_bytes(arguments.max_spool_bytes, environ),
         server_name=socket.gethostname(),
     )
 
@@ -199,3 +219,22 @@ def _sample_rate(argument: float | None, environ: Mapping[str, str]) -> float | 
         source = "SENTRY_TRACES_SAMPLE_RATE" if argument is None else "traces_sample_rate"
         raise ValueError(f"{source}: {text!r} is no share between 0 and 1")
     return rate
+
+
+def _durability(argument: Durability | None, environ: Mapping[str, str]) -> Durability:
+    text = argument or _first(environ, "LOGWEIR_DURABILITY") or "crash"
+    found = next((known for known in get_args(Durability) if known == text), None)
+    if found is None:
+        source = "durability" if argument else "LOGWEIR_DURABILITY"
+        raise ValueError(f"{source}: {text!r} is none of {', '.join(get_args(Durability))}")
+    return cast("Durability", found)
+
+
+def _spool_bytes(argument: int | None, environ: Mapping[str, str]) -> int:
+    text = str(argument) if argument is not None else _first(environ, "LOGWEIR_SPOOL_BYTES")
+    if text is None:
+        return DEFAULT_SPOOL_BYTES
+    if not text.isdecimal() or int(text) < MIN_SPOOL_BYTES:
+        source = "max_spool_bytes" if argument is not None else "LOGWEIR_SPOOL_BYTES"
+        raise ValueError(f"{source}: {text!r} is no number of bytes from {MIN_SPOOL_BYTES} on")
+    return int(text)

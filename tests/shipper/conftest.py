@@ -22,8 +22,9 @@ def fresh_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts unconfigured, with nothing bound, and with no environment of the machine's."""
     for name in (
         "LOGWEIR_URL LOGWEIR_TOKEN LOGWEIR_SERVICE OTEL_SERVICE_NAME SENTRY_ENVIRONMENT ENVIRONMENT "
-        "SENTRY_RELEASE RELEASE_VERSION APP_VERSION LOG_LEVEL ENABLE_SENTRY "
-        "LOGWEIR_SLOW_REQUEST_SECONDS LOGWEIR_SLOW_BLOCK_SECONDS SENTRY_TRACES_SAMPLE_RATE"
+        "SENTRY_RELEASE RELEASE_VERSION APP_VERSION LOG_LEVEL ENABLE_SENTRY STATE_DIRECTORY "
+        "LOGWEIR_SLOW_REQUEST_SECONDS LOGWEIR_SLOW_BLOCK_SECONDS SENTRY_TRACES_SAMPLE_RATE "
+        "LOGWEIR_SPOOL LOGWEIR_SPOOL_BYTES LOGWEIR_DURABILITY"
     ).split():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(process, "_emitter", None)

@@ -6,14 +6,29 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from logweir.notices import Notices
 from logweir.post import HttpPost
 from logweir.sender import HttpTransport
+from logweir.spool.spool import Plan
 from tests.shipper.service import Fault, PlayedService
+
+PLANS: list[Plan | None] = [None]
+
+
+@pytest.fixture(params=["memory", "crash", "power"], autouse=True)
+def plan(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plan | None]:
+    """Every test runs with each kind of queue."""
+    kind = request.param
+    sync = kind == "power"
+    spool = Plan(folder=tmp_path, service="shop", max_bytes=64 << 20, sync=sync)
+    PLANS.append(None if kind == "memory" else spool)
+    yield PLANS[-1]
+    PLANS.pop()
 
 
 def transport(service: PlayedService, *, max_queue_bytes: int = 1 << 20, said: list[bytes] | None = None):
@@ -24,6 +39,7 @@ def transport(service: PlayedService, *, max_queue_bytes: int = 1 << 20, said: l
         max_queue_bytes=max_queue_bytes,
         notices=Notices(write=said.append),
         backoff=lambda failures: 0.005,
+        plan=PLANS[-1],
     )
 
 
@@ -97,6 +113,7 @@ def test_threads_share_one_stream_without_loss(service: PlayedService) -> None:
     assert service.holes == 0
 
 
+@pytest.mark.parametrize("plan", ["memory"], indirect=True)
 @pytest.mark.fault(24)
 def test_a_full_queue_drops_the_new_counts_by_level_and_tells_the_service(service: PlayedService) -> None:
     service.always = Fault(503)
@@ -289,6 +306,7 @@ def test_a_forked_child_has_its_own_stream_and_sends_nothing_of_its_parent(servi
     assert sorted(streams.values()) == [[0, 1], [100]]
 
 
+@pytest.mark.parametrize("plan", ["memory"], indirect=True)
 @pytest.mark.fault(22)
 def test_a_child_of_a_fork_that_python_is_not_told_of_has_its_own_stream(
     service: PlayedService, monkeypatch: pytest.MonkeyPatch
@@ -305,6 +323,7 @@ def test_a_child_of_a_fork_that_python_is_not_told_of_has_its_own_stream(
     assert second.seq == 1
 
 
+@pytest.mark.parametrize("plan", ["memory"], indirect=True)
 def test_a_reader_that_can_wait_does_until_half_of_the_queue_is_free(service: PlayedService) -> None:
     service.always = Fault(503)
     sender = transport(service, max_queue_bytes=20_000)
@@ -320,6 +339,7 @@ def test_a_reader_that_can_wait_does_until_half_of_the_queue_is_free(service: Pl
     assert sender.stats()["queued_bytes"] <= 10_000
 
 
+@pytest.mark.parametrize("plan", ["memory"], indirect=True)
 def test_an_event_made_inside_put_on_the_same_thread_follows(service: PlayedService) -> None:
     sender = transport(service)
     backlog = sender._backlog

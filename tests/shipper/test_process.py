@@ -32,7 +32,7 @@ def test_what_an_earlier_emitter_dropped_stays_counted(service: PlayedService) -
     service.always = Fault(503)
     dropped = []
     for name in ("shop", "till"):
-        logweir.configure(name, url=service.url, max_queue_bytes=1024)
+        logweir.configure(name, url=service.url, durability="memory", max_queue_bytes=1024)
         for _ in range(10):
             logweir.emit("a.b", padding="x" * 200)
         dropped.append(logweir.stats()["dropped"]["queue_full"]["info"])

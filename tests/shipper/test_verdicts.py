@@ -52,7 +52,7 @@ def test_only_the_first_409_in_a_row_is_followed_at_once() -> None:
     steps = Steps(*[Answer(409)] * 4, STORED)
     assert steps.waits() == [0, 2, 3, 4, 0]
     assert len(set(steps.streams)) == 5
-    assert steps.delivery.retries == 4
+    assert steps.delivery.counts.retries == 4
 
 
 def test_a_service_that_refuses_everything_is_asked_less_and_less_often() -> None:
@@ -64,7 +64,7 @@ def test_a_service_that_refuses_everything_is_asked_less_and_less_often() -> Non
 def test_a_page_in_place_of_a_receipt_keeps_the_events_and_says_where_it_came_from() -> None:
     steps = Steps(Answer(200, "http://shop/v1/events: <html>welcome</html>"))
     assert steps.waits() == [MANY_FAILURES + 1]
-    assert steps.delivery.sent == 0
+    assert steps.delivery.counts.sent == 0
     assert not steps.backlog.is_empty()
     assert b"http://shop/v1/events" in steps.said[0]
     assert b"LOGWEIR_URL" in steps.said[0]
@@ -96,7 +96,7 @@ def test_waits_grow_up_to_a_bound_and_end_with_the_first_success() -> None:
 def test_rejected_events_are_counted_and_said() -> None:
     steps = Steps(Answer(200, '{"rejected_count":1}', next_seq=2, rejected=1))
     steps.waits()
-    assert steps.delivery.rejected == 1
+    assert steps.delivery.counts.rejected == 1
     assert b"the service rejected 1 events" in steps.said[0]
 
 
@@ -105,8 +105,8 @@ def test_chunks_that_an_unanswered_request_brought_are_not_sent_again() -> None:
     steps.waits()
     steps.answers = [Answer(413), Answer(200, next_seq=1001)]
     steps.waits()
-    assert steps.delivery.next_number == 1001
-    assert steps.delivery.posts == 3
+    assert steps.backlog.next_number == 1001
+    assert steps.delivery.counts.posts == 3
 
 
 def test_a_mark_beyond_what_was_sent_lets_nothing_go() -> None:

@@ -1,0 +1,445 @@
+"""The queue on disk: what the application's threads put events into.
+
+`put` runs for every event of an application. The common case is one call that copies the line into the
+mapped segment; whatever else there is to do (the next segment, a full spool, a sick disk) begins with that
+call's refusal. What takes time, such as allocating the next segment, the sender does ahead.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from logweir.backlog import BELOW_WARNING, RESERVED_SHARE, Backlog, Chunk, Source
+from logweir.notices import Notices
+from logweir.spool.adoption import folder_bytes, orphans
+from logweir.spool.place import can_map, make_private
+from logweir.spool.segment import Segment, Writer
+from logweir.spool.stream import Stream
+from logweir.tally import Tally
+
+FIRST_SEGMENT_BYTES: Final = 128 * 1024
+MAX_SEGMENT_BYTES: Final = 1024 * 1024
+"""A process that says little takes little; one that says much seldom needs the next segment."""
+PAGE_BYTES: Final = 4096
+MEMORY_BYTES: Final = 16 * 1024 * 1024
+"""What may wait in memory while the disk takes nothing."""
+FULL_BATCH_BYTES: Final = 256 * 1024
+MEND_SECONDS: Final = 5.0
+ADOPT_SECONDS: Final = 30.0
+SYNC_SECONDS: Final = 1.0
+MAX_ADOPTED: Final = 4
+"""Streams of dead processes that are sent at the same time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where the events of a service wait, and how many."""
+
+    folder: Path
+    service: str
+    max_bytes: int
+    sync: bool = False
+    """Whether what is sent, or waits for a second, is on the disk itself."""
+    shared: bool = False
+    """Whether `folder` lies among folders of other users."""
+
+
+class Spool:
+    """A queue of encoded events on disk: `put` from any thread, the rest from the sender alone.
+
+    It keeps what a `Backlog` promises, and is one where the disk takes nothing.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        tally: Tally,
+        wake: Callable[[], None],
+        notices: Notices,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._plan = plan
+        self._folder = plan.folder / plan.service
+        self._wake = wake
+        self._notices = notices
+        self._clock = clock
+        self._max_segment = min(MAX_SEGMENT_BYTES, plan.max_bytes // 8 // PAGE_BYTES * PAGE_BYTES)
+        self._begin(tally)
+
+    def _begin(self, tally: Tally) -> None:
+        self._tally = tally
+        self._lock = threading.RLock()
+        self._busy = False
+        self._asleep = True
+        self._aside: deque[tuple[bytes, str]] = deque()
+        self._stream: Stream | None = None
+        self._writer: Writer | None = None
+        self._append: Callable[[bytes], bool] = _refuse
+        self._low_room = 0
+        self._spare: Segment | None = None
+        self._wants_spare = self._broken = False
+        self._lost = 0
+        self._own: deque[Stream] = deque()
+        self.adopted: list[Stream] = []
+        self._memory = Backlog(max_bytes=MEMORY_BYTES, tally=tally, wake=lambda: None)
+        self._others_bytes = 0
+        self._mapped: bool | None = None
+        self._mend_at = self._adopt_at = 0.0
+        self._accepted = self._released = 0
+
+    def reset(self, tally: Tally) -> None:
+        """Let go of all without a word: what a forked child does, whose parent goes on with it."""
+        left = [*self._own, *self.adopted]
+        spare = self._spare
+        self._begin(tally)
+        for stream in left:
+            stream.close()
+        if spare is not None:
+            spare.close()
+
+    def put(self, line: bytes, level: str) -> None:
+        """Take one event, or drop and count it where there is no room."""
+        with self._lock:
+            if self._busy:
+                self._aside.append((line, level))
+                return
+            self._busy = True
+            try:
+                if not self._append(line):
+                    self._put_slowly(line, level)
+                self._accepted += 1
+                if self._aside:
+                    self._put_aside()
+                if self._asleep:
+                    self._asleep = False
+                    self._wake()
+            finally:
+                self._busy = False
+
+    @contextmanager
+    def _change(self) -> Iterator[bool]:
+        """What `put` does, for the methods called less often; false in the midst of another change."""
+        with self._lock:
+            if self._busy:
+                yield False
+                return
+            self._busy = True
+            try:
+                yield True
+                self._put_aside()
+            finally:
+                self._busy = False
+
+    def _put_aside(self) -> None:
+        """Put what came in the midst of a change."""
+        while self._aside:
+            line, level = self._aside.popleft()
+            if not self._append(line):
+                self._put_slowly(line, level)
+            self._accepted += 1
+        if self._asleep and not self.is_empty():
+            self._asleep = False
+            self._wake()
+
+    def _put_slowly(self, line: bytes, level: str) -> None:
+        if not self._broken:
+            try:
+                if self._fits(line, level) or self._roll(line, level):
+                    self._write(line)
+                else:
+                    self._drop(level)
+                return
+            except (OSError, ValueError) as fault:
+                self._break(fault)
+        self._memory.put(line, level)
+
+    def _fits(self, line: bytes, level: str) -> bool:
+        writer = self._writer
+        if writer is None:
+            return False
+        if writer.fault is not None:
+            raise writer.fault
+        room = self._low_room if level in BELOW_WARNING else writer.room
+        return writer.used + len(line) + len(self._loss()) <= room
+
+    def _roll(self, line: bytes, level: str) -> bool:
+        """Go over to the next segment; False where the spool is full for an event of this level."""
+        needed = len(line) + len(self._loss())
+        if self._stream is None:
+            self._open_stream()
+        stream = self._stream
+        assert stream is not None
+        spare = self._spare
+        size = spare.size if spare else self._next_size(needed)
+        used = self.used_bytes + self._others_bytes + (0 if spare else size)
+        reserve = int(self._plan.max_bytes * (1 - RESERVED_SHARE))
+        low_room = size - 256 - max(0, used - reserve)
+        if used > self._plan.max_bytes or (level in BELOW_WARNING and needed > low_room):
+            return False
+        segment = spare or stream.add_segment(size, mapped=self._may_map())
+        self._spare = None
+        if stream.segments:
+            stream.segments[-1].seal()
+        self._use(stream, segment)
+        self._low_room = low_room
+        return True
+
+    def _use(self, stream: Stream, segment: Segment) -> None:
+        assert segment.writer is not None
+        self._writer = segment.writer
+        self._append = segment.writer.append
+        stream.segments.append(segment)
+        self._wants_spare = False
+
+    def _write(self, line: bytes) -> None:
+        """Write a line that fits, behind the loss that stands before it; then say where to look up next."""
+        writer = self._writer
+        assert writer is not None
+        self._tell_loss(writer)
+        writer.limit = writer.room
+        if not writer.append(line):
+            raise writer.fault or OSError("no room")
+        half = writer.room // 2
+        if writer.used > half and not self._wants_spare:
+            self._wants_spare = True
+            self._wake()
+        writer.limit = min(writer.room if self._wants_spare else half, self._low_room)
+
+    def _tell_loss(self, writer: Writer) -> None:
+        if self._lost:
+            writer.append_control(bytes(self._loss()))
+            self._lost = 0
+
+    def _loss(self) -> bytes:
+        return bytes(Chunk.lost(self._lost).data) if self._lost else b""
+
+    def _drop(self, level: str) -> None:
+        self._lost += 1
+        self._tally.add("queue_full", level)
+        if self._writer is not None:
+            self._writer.note_lost(self._lost)
+            self._writer.limit = 0
+
+    def _break(self, fault: Exception) -> None:
+        """Go on in memory, until the sender finds that the disk takes events again."""
+        self._broken = True
+        self._append = _refuse
+        self._mend_at = self._clock() + MEND_SECONDS
+        self._notices.say(
+            "spool", f"events wait in memory only, the spool in {self._folder} cannot be written: {fault}"
+        )
+        if isinstance(fault, FileNotFoundError):
+            self._end_stream()
+
+    def _open_stream(self) -> None:
+        if self._plan.shared:
+            make_private(self._plan.folder)
+        self._stream = Stream.create(self._folder)
+        self._own.append(self._stream)
+
+    def _next_size(self, needed: int = 0) -> int:
+        stream = self._stream
+        last = stream.segments[-1].size if stream and stream.segments else FIRST_SEGMENT_BYTES // 2
+        size = min(max(2 * last, FIRST_SEGMENT_BYTES), max(self._max_segment, FIRST_SEGMENT_BYTES))
+        return max(size, -(-(needed + 512) // PAGE_BYTES) * PAGE_BYTES)
+
+    def _may_map(self) -> bool:
+        if self._mapped is None:
+            self._mapped = can_map(self._folder)
+        return self._mapped
+
+    def close_stream(self) -> None:
+        """Let a control line end the stream after what is there; the next event opens another."""
+        with self._change() as whole:
+            if whole:
+                self._end_stream()
+                if self._memory.next_number > 1 or not self._memory.is_empty():
+                    self._memory.close_stream()
+
+    def _end_stream(self) -> None:
+        stream, writer = self._stream, self._writer
+        self._stream = self._writer = None
+        self._append = _refuse
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.close()
+        if stream is None:
+            return
+        if writer is not None and stream.segments:
+            self._tell_loss(writer)
+            writer.append_control(bytes(Chunk.closed().data))
+            stream.segments[-1].seal()
+        else:
+            stream.end()
+
+    def tell_loss(self) -> None:
+        """Write how many events were dropped, where nothing follows that would tell."""
+        with self._change() as whole:
+            if whole and self._lost and not self._broken:
+                try:
+                    if self._fits(b"", "critical") or self._roll(b"", "critical"):
+                        assert self._writer is not None
+                        self._tell_loss(self._writer)
+                        self._writer.limit = 0
+                except (OSError, ValueError) as fault:
+                    self._break(fault)
+
+    def sources(self) -> list[Source]:
+        """What is to be sent of this process, the oldest first."""
+        waiting: list[Source] = [stream for stream in tuple(self._own)[:1] if not stream.is_empty()]
+        if not self._memory.is_empty():
+            waiting.append(self._memory)
+            waiting.sort(key=_age)
+        return waiting
+
+    def finish(self, source: Source) -> bool:
+        """Delete a stream whose end is acknowledged, and one of a dead process."""
+        if not isinstance(source, Stream) or not (source.finished or source in self.adopted):
+            return False
+        stream = source
+        if stream in self._own:
+            self._released += stream.released
+            self._own.remove(stream)
+        else:
+            self.adopted.remove(stream)
+            self._adopt_at = 0.0
+        stream.remove()
+        return True
+
+    def upkeep(self) -> float:
+        """What the sender does for the application's threads ahead of time. Returns when to do it again."""
+        now = self._clock()
+        if self._lost and all(stream.is_empty() for stream in self._own):
+            self.tell_loss()
+        if self._wants_spare and self._spare is None:
+            self._prepare()
+        if self._broken and now >= self._mend_at:
+            self._mend()
+        if now >= self._adopt_at and self._own:
+            self._adopt_at = now + ADOPT_SECONDS
+            self._others_bytes = folder_bytes(self._folder, beside=[each.folder for each in self._own])
+            mine = {each.folder for each in (*self._own, *self.adopted)}
+            for stream in orphans(self._folder, beside=mine, most=MAX_ADOPTED - len(self.adopted)):
+                self.adopted.append(stream)
+        due_at = self._mend_at if self._broken else self._adopt_at
+        if self._plan.sync and not self.is_empty():
+            self.sync()
+            due_at = min(due_at, now + SYNC_SECONDS)
+        return due_at - now
+
+    def sync(self) -> None:
+        """Bring what waits to the disk itself, where that is promised."""
+        if self._plan.sync:
+            try:
+                for stream in tuple(self._own):
+                    stream.sync()
+            except OSError as fault:
+                self._notices.say("sync", f"the spool in {self._folder} could not be synced: {fault}")
+
+    def _prepare(self) -> None:
+        """Allocate the next segment."""
+        stream = self._stream
+        size = self._next_size()
+        if stream is None or self.used_bytes + self._others_bytes + size > self._plan.max_bytes:
+            return
+        try:
+            spare = stream.add_segment(size, mapped=self._may_map())
+        except OSError:
+            return  # tried again where it is needed, and told there
+        with self._lock:
+            if self._stream is stream and self._spare is None and spare.path > stream.segments[-1].path:
+                self._spare = spare
+                return
+        stream.discard(spare)
+
+    def _mend(self) -> None:
+        """Try whether the disk takes events again."""
+        self._mend_at = self._clock() + MEND_SECONDS
+        with self._change() as whole:
+            if not whole:
+                return
+            try:
+                self._roll(b"", "critical")
+            except (OSError, ValueError) as fault:
+                self._break(fault)
+            else:
+                self._broken = False
+
+    def has_full_chunk(self) -> bool:
+        """Whether there is a reason to send before the collecting time is over."""
+        own = tuple(self._own)
+        if len(own) > 1 or not self._memory.is_empty():
+            return True
+        if not own or not own[0].segments:
+            return False
+        segments = own[0].segments
+        return len(segments) > 1 or segments[0].end - segments[0].acked >= FULL_BATCH_BYTES
+
+    def is_empty(self) -> bool:
+        """Whether nothing of this process waits, neither events nor a loss to be told."""
+        waits = self._aside or self._lost or not self._memory.is_empty()
+        return not waits and all(stream.is_empty() for stream in tuple(self._own))
+
+    def sleep_if_empty(self, fall_asleep: Callable[[], None]) -> bool:
+        """Where nothing waits, call `fall_asleep` and be true; from then on the next event calls `wake`."""
+        with self._change():
+            if not self.is_empty():
+                return False
+            self._asleep = True
+            self._accepted = self.released
+            fall_asleep()
+            return True
+
+    def let_go_of_adopted(self) -> None:
+        """Leave the streams of dead processes to another."""
+        for stream in self.adopted:
+            stream.close()
+        self.adopted.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a stream was begun and not ended."""
+        return self._stream is not None or self._memory.next_number > 1 or not self.is_empty()
+
+    @property
+    def accepted(self) -> int:
+        """Events put so far, dropped ones included."""
+        return self._accepted + len(self._aside)
+
+    @property
+    def released(self) -> int:
+        """Of those, what is delivered or given up."""
+        own = sum(stream.released for stream in tuple(self._own))
+        return self._released + own + self._memory.released
+
+    @property
+    def queued(self) -> int:
+        """Events that wait, dropped ones whose loss is not yet reported included."""
+        return max(0, self.accepted - self.released)
+
+    @property
+    def used_bytes(self) -> int:
+        """The room that this process takes, of `max_bytes`."""
+        return sum(stream.size for stream in tuple(self._own))
+
+    @property
+    def free_share(self) -> float:
+        """The part of the room that is free, from 0 to 1."""
+        return 1 - (self.used_bytes + self._others_bytes) / self._plan.max_bytes
+
+
+def _refuse(line: bytes) -> bool:  # noqa: ARG001 - in the place of a writer's `append`
+    return False
+
+
+def _age(source: Source) -> bytes:
+    """The time at the beginning of the first line, as text that sorts."""
+    return b"".join(bytes(chunk.data[:42]) for chunk in source.front(max_lines=1, max_bytes=1)[:1])
