@@ -75,7 +75,7 @@ class _Block(event):
         return self
 
     def __enter__(self) -> Self:
-        if self._cpu and not self._detached and (threshold := self._threshold()) > 0:
+        if self._cpu and not self._detached and self._span is None and (threshold := self._threshold()) > 0:
             self._profiler = _started(threshold, self._given["block"])
         return super().__enter__()
 

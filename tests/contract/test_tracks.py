@@ -22,6 +22,14 @@ def test_a_request_is_counted_by_method_route_and_status(sink: CapturingSink) ->
     assert shown["http_request_duration_seconds_count{endpoint=/orders/{id},method=GET}"] == 2
 
 
+def test_a_slow_request_is_counted_as_one_request_and_as_slow(sink: CapturingSink) -> None:
+    with logweir.track_request(method="GET", route="/orders/{id}", slow_seconds=1e-9):
+        pass
+    shown = metrics(sink)
+    assert shown["http_slow_requests_total{endpoint=/orders/{id}}"] == 1
+    assert shown["http_request_duration_seconds_count{endpoint=/orders/{id},method=GET}"] == 1
+
+
 def test_a_query_is_counted_by_operation_and_table(sink: CapturingSink) -> None:
     with logweir.track_db_query(operation="SELECT", table="orders", system="postgresql") as query:
         query["db_rows"] = 3

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import assert_type
 
 import orjson
 import pytest
@@ -142,6 +143,30 @@ def test_a_block_that_ends_in_another_thread_is_told_without_a_profile(sink: Cap
     block.__exit__(None, None, None)
     assert [each["event"] for each in sink.events] == ["profile.block", "profile.block.slow"]
     assert "profile" not in sink.events[1]
+
+
+def test_a_block_that_is_used_twice_by_mistake_leaves_no_sampler_behind(sink: CapturingSink) -> None:
+    block = logweir.profile_block("odd", slow_seconds=ANY, cpu=True)
+    with block:
+        pass
+    with pytest.raises(RuntimeError, match="make another"), block:
+        pass
+    with logweir.profile_block("next", slow_seconds=SLOW, cpu=True):
+        culprit()
+    assert "culprit  " in sink.named("profile.block.slow")[1]["profile"]
+
+
+def test_decorated_functions_keep_their_types(sink: CapturingSink) -> None:
+    @logweir.profile_function
+    def bare(count: int) -> str:
+        return str(count)
+
+    @logweir.profile_function(cpu=True)
+    async def called(count: int) -> str:
+        return str(count)
+
+    assert_type(bare(3), str)
+    assert_type(asyncio.run(called(3)), str)
 
 
 def test_a_profile_keeps_within_what_a_field_may_hold(sink: CapturingSink) -> None:

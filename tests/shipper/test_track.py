@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
@@ -59,6 +59,16 @@ def test_it_times_a_block_of_either_kind_and_a_function_of_either_kind(
     assert all(each["duration_seconds"] >= 0 and each["level"] == "info" for each in events)
     assert [each.get("extra") for each in events].count(7) == 1
     assert not [key for each in events for key, value in each.items() if value is None]
+
+
+def test_blocks_and_functions_keep_their_types(sink: CapturingSink) -> None:
+    @logweir.track_db_query(operation="SELECT")
+    async def load(count: int) -> list[int]:
+        return [count]
+
+    with logweir.track_db_query(operation="SELECT") as query:
+        assert_type(query, event)
+    assert_type(asyncio.run(load(3)), list[int])
 
 
 @every
