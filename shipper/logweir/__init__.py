@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from logweir import asgi as asgi
     from logweir import capture as capture
+    from logweir import django as django
     from logweir import flask as flask
     from logweir import httpx as httpx
     from logweir import logging as logging
@@ -79,7 +80,7 @@ __all__ = [
 ]
 
 _DOORS: Final = frozenset(
-    {"asgi", "capture", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"}
+    {"asgi", "capture", "django", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"}
 )
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),

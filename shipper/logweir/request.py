@@ -77,6 +77,7 @@ class Request:
         "_ended",
         "_headers",
         "_inside",
+        "_is_left",
         "_outside",
         "_policy",
         "_query",
@@ -115,6 +116,7 @@ class Request:
         self._client = client
         self._answered_seconds: float | None = None
         self._ended = False
+        self._is_left = False
         self._outside = context.current()
         inbound = accept(headers, trust=policy.trust_inbound_ids)
         self.correlation_id: str = inbound["correlation_id"]
@@ -132,6 +134,7 @@ class Request:
     def leave(self) -> None:
         """Go back to the context around the request, which goes on later `inside`."""
         self._inside = context.current()
+        self._is_left = True
         context.replace(self._outside)
 
     @contextmanager
@@ -153,13 +156,17 @@ class Request:
         _open.discard(self)
         if error is not None:
             self.error = error
+        around = self._outside
+        if self._is_left:
+            around = context.current()
+            context.replace(self._inside)
         inside = context.current()
         seconds = self._span.end()
         try:
             self._report(seconds, inside)
         finally:
             self.error = None
-            context.replace(self._outside)
+            context.replace(around)
 
     def _report(self, seconds: float, inside: Any) -> None:
         """An exception makes it an error; a 5xx answered on purpose a warning, since whoever chose it could
