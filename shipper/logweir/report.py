@@ -1,7 +1,7 @@
 """What applications otherwise tell Sentry from inside the process; told to the log, it arrives there too.
 
-User and tags are bound to the current task or thread, as `logweir.bind` does, and so stand in every later
-event of it, in all its metrics' sources and stories.
+Names and arguments are those of sentry_sdk, so that calls need no other change. User and tags are bound to
+the current task or thread, as by `logweir.bind`, and so stand in every later event of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ _USER: Final = ("user_id", "user_email", "user_username")
 
 def capture_exception(
     error: BaseException | None = None,
-    /,
     *,
     level: str = "error",
     tags: Mapping[str, str] | None = None,
@@ -44,19 +43,18 @@ def capture_exception(
 
 
 def capture_message(
-    text: str, /, level: str = "info", *, tags: Mapping[str, str] | None = None, **fields: Any
+    message: str, level: str = "info", *, tags: Mapping[str, str] | None = None, **fields: Any
 ) -> None:
-    """Send `text` to Sentry whatever its level: an event that says ``promote: true``.
+    """Send `message` to Sentry whatever its level: an event that says ``promote: true``.
 
     Texts that differ in their numbers only are one issue. `level` must not be below what the process emits.
     """
     known = _tagged(fields, tags)
-    process.emitter().emit(UNNAMED_EVENT, level, {**known, "message": text, "promote": True})
+    process.emitter().emit(UNNAMED_EVENT, level, {**known, "message": message, "promote": True})
 
 
 def set_user(
-    user_id: str | int | UUID | None,
-    /,
+    user: str | int | UUID | Mapping[str, Any] | None,
     *,
     email: str | None = None,
     username: str | None = None,
@@ -64,12 +62,15 @@ def set_user(
 ) -> None:
     """Say who is served from now on in this task or thread; None: nobody.
 
-    `user_id` should be a pseudonym, as the key of a row is. What names a person, `email` and `username`, is
-    left out without `personal`; with it, it is bound as `user_email` and `user_username`, which a promote
-    rule must name before Sentry sees them.
+    `user` is an id, or a dict with an `id`; it should be a pseudonym, as the key of a row is. What names a
+    person, `email` and `username`, is left out without `personal`; with it, it is bound as `user_email` and
+    `user_username`, which a promote rule must name before Sentry sees them.
     """
-    text = str(user_id) if isinstance(user_id, int | UUID) else user_id
-    values = (text, email, username) if personal and text is not None else (text, None, None)
+    if isinstance(user, dict):
+        email, username = user.get("email", email), user.get("username", username)
+        user = user.get("id")
+    user_id = str(user) if isinstance(user, int | UUID) else user
+    values = (user_id, email, username) if personal and user_id is not None else (user_id, None, None)
     context.unbind(*_USER)
     context.bind(**{key: value for key, value in zip(_USER, values, strict=True) if value is not None})
 
@@ -88,7 +89,7 @@ def set_tag(key: str, value: str | int | float | bool | None) -> None:
 
 
 def add_breadcrumb(
-    message: str, /, *, category: str | None = None, level: str = "info", **fields: Any
+    message: str | None = None, *, category: str | None = None, level: str = "info", **fields: Any
 ) -> None:
     """Leave a trace in the story of the current correlation id: an event ``breadcrumb``.
 
@@ -98,8 +99,9 @@ def add_breadcrumb(
     known = levels.normalise(level) or "info"
     if known in ERROR_LEVELS:
         known = "warning"
-    told = {"category": category} if category is not None else {}
-    process.emitter().emit(BREADCRUMB, known, {**fields, **told, "message": message})
+    told = {"category": category, "message": message}
+    fields.update((key, value) for key, value in told.items() if value is not None)
+    process.emitter().emit(BREADCRUMB, known, fields)
 
 
 def _tagged(fields: dict[str, Any], tags: Mapping[str, str] | None) -> dict[str, Any]:

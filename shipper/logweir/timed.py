@@ -47,7 +47,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
     ) -> None:
         self._name = name
         self._level = level
-        self._slow_seconds = slow_seconds
+        self._slow_seconds = None if slow_seconds is None else _seconds(slow_seconds)
         self._given = fields
         self._fields = dict(fields)
         self._detached = False
@@ -132,6 +132,7 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         fresh = copy(self)
         fresh._fields = dict(self._given)
         fresh._detached = detached
+        fresh._span = None
         return fresh
 
     def _conclude(self, fields: dict[str, Any], error: BaseException | None) -> None:
@@ -147,6 +148,14 @@ class event:  # noqa: N801 - reads as a noun at the place of use: with logweir.e
         inside.pop("span_id", None)
         context.replace(inside)
         process.emitter().emit(f"{self._name}.slow", "warning", fields)
+
+
+def _seconds(given: Any) -> float:
+    """What is no number is no threshold: a mistake in an argument must not end somebody's request."""
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _async_generator(timed: event, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:

@@ -91,6 +91,7 @@ def test_functions_of_every_kind_are_named_after_themselves(sink: CapturingSink)
     assert "[await]" in slow["profile"]
     assert (third["block"], also_slow["event"]) == ("items", "profile.block.slow")
     assert "profile" not in also_slow
+    assert also_slow["parent_span_id"] == third["span_id"]
 
 
 def test_a_block_inside_of_a_profiled_one_is_told_without_a_profile(sink: CapturingSink) -> None:
@@ -219,7 +220,7 @@ import sys, logweir
 with logweir.profile_block("render", slow_seconds=1e-9):
     pass
 assert "pyinstrument" not in sys.modules
-logweir.profile_block("render", cpu=True).__enter__()
+logweir.profile_block("render", cpu=True)
 assert "pyinstrument" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -94,6 +94,21 @@ def test_a_user_is_a_pseudonym_unless_more_is_asked_for(sink: CapturingSink) -> 
     ]
 
 
+def test_calls_of_the_sdk_need_no_other_change(sink: CapturingSink) -> None:
+    logweir.set_user({"id": 48213, "email": "a@example.org", "ip_address": "10.0.0.7"})
+    logweir.add_breadcrumb(category="cart", message="cart loaded", level="info", data={"items": 3})
+    logweir.capture_message(message="hello", level="warning")
+    logweir.capture_exception(error=ValueError("no"))
+    logweir.set_user({"id": "u1", "username": "ann"}, personal=True)
+    crumb, message, error = sink.events
+    assert (crumb["message"], crumb["data"], crumb["user_id"]) == ("cart loaded", {"items": 3}, "48213")
+    assert (message["message"], error["error_type"]) == ("hello", "ValueError")
+    assert b"example.org" not in b"".join(sink.lines)
+    assert b"10.0.0.7" not in b"".join(sink.lines)
+    logweir.emit("a.b")
+    assert (sink.events[-1]["user_id"], sink.events[-1]["user_username"]) == ("u1", "ann")
+
+
 def test_tags_are_texts_and_add_up_within_their_task(sink: CapturingSink) -> None:
     async def work(name: str) -> None:
         logweir.set_tag("worker", name)

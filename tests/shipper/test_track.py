@@ -153,6 +153,29 @@ def test_each_call_of_a_function_ends_in_its_own_way(sink: CapturingSink) -> Non
     ]
 
 
+def test_a_threshold_that_is_no_number_is_none(sink: CapturingSink) -> None:
+    odd: Any
+    for odd in ("soon", [1]):
+        with logweir.track_db_query(operation="SELECT", slow_seconds=odd):
+            pass
+    with logweir.track_db_query(operation="SELECT", slow_seconds=str(ANY)):
+        pass
+    assert [each["event"] for each in sink.events] == ["db.query", "db.query", "db.query", "db.query.slow"]
+
+
+def test_an_event_that_timed_a_block_times_functions_too(sink: CapturingSink) -> None:
+    timed = logweir.track_db_query(operation="SELECT")
+    with timed as block:
+        block["db_rows"] = 3
+
+    @timed
+    def load() -> None:
+        pass
+
+    load()
+    assert [each.get("db_rows") for each in sink.events] == [3, None]
+
+
 def test_a_request_is_slow_by_the_threshold_of_the_process() -> None:
     captured = CapturingSink()
     logweir.configure("shop", to=captured, slow_request_seconds=ANY)
