@@ -48,11 +48,29 @@ class Middleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, _flushing(send))
+            await self._live(scope, receive, send)
         elif scope["type"] in ("http", "websocket") and SERVED not in scope:
             await self._serve(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The server's life, also for an application that knows nothing of it, such as Django's."""
+        asked = False
+
+        async def ask() -> Message:
+            nonlocal asked
+            asked = True
+            return await receive()
+
+        try:
+            await self.app(scope, ask, _flushing(send))
+        except Exception:
+            if asked:
+                raise
+            for answer in ("lifespan.startup.complete", "lifespan.shutdown.complete"):
+                await receive()
+                await _flushing(send)({"type": answer})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         before = {key: scope[key] for key in _FOR_ROUTING if key in scope}

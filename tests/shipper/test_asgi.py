@@ -490,6 +490,33 @@ def test_a_request_that_is_slow_to_answer_is_an_event_of_its_own(
         assert event["correlation_id"] == request["correlation_id"]
 
 
+@pytest.mark.parametrize("asks", [False, True])
+def test_an_application_that_knows_no_lifespan_has_one_and_one_that_fails_at_start_fails(
+    sink: CapturingSink, asks: bool
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if asks:
+            await receive()
+        raise ValueError("no lifespan, or none today")
+
+    async def run() -> list[str]:
+        incoming = iter(["lifespan.startup", "lifespan.shutdown"])
+        sent: list[str] = []
+
+        async def receive() -> Any:
+            return {"type": next(incoming)}
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        with pytest.raises(ValueError, match="today") if asks else contextlib.nullcontext():
+            await logweir.asgi.Middleware(app)({"type": "lifespan"}, receive, send)
+        return sent
+
+    expected = [] if asks else ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert asyncio.run(run()) == expected
+
+
 def test_requests_in_progress_are_known(sink: CapturingSink) -> None:
     seen = []
 
