@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from logweir import httpx as httpx
     from logweir import logging as logging
     from logweir import loguru as loguru
+    from logweir import samplers as samplers
     from logweir import structlog as structlog
     from logweir import testing as testing
     from logweir import wsgi as wsgi
     from logweir.carried import carry, resume
     from logweir.context import bind, bound, clear, unbind
+    from logweir.health import Health
     from logweir.process import aclose, aflush, close, configure, emit, flush, stats
     from logweir.profile import profile_block, profile_function
     from logweir.report import add_breadcrumb, capture_exception, capture_message, set_tag, set_user
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Health",
     "ThreadPoolExecutor",
     "aclose",
     "add_breadcrumb",
@@ -80,7 +83,19 @@ __all__ = [
 ]
 
 _DOORS: Final = frozenset(
-    {"asgi", "capture", "django", "flask", "httpx", "logging", "loguru", "structlog", "testing", "wsgi"}
+    {
+        "asgi",
+        "capture",
+        "django",
+        "flask",
+        "httpx",
+        "logging",
+        "loguru",
+        "samplers",
+        "structlog",
+        "testing",
+        "wsgi",
+    }
 )
 _HOMES: Final = {
     **dict.fromkeys(("bind", "bound", "clear", "unbind"), "context"),
@@ -90,6 +105,7 @@ _HOMES: Final = {
     ),
     **dict.fromkeys(("carry", "resume"), "carried"),
     **dict.fromkeys(("ThreadPoolExecutor", "wrap"), "threads"),
+    "Health": "health",
     "event": "timed",
     **dict.fromkeys(("profile_block", "profile_function"), "profile"),
     "get_logger": "structlog",

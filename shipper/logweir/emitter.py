@@ -11,6 +11,7 @@ from logweir import levels, otel
 from logweir.encode import Encoder
 from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
+from logweir.samplers import Samplers, is_sampling
 from logweir.sender import HttpTransport
 from logweir.settings import Settings
 from logweir.sink import Sink, Transport
@@ -30,13 +31,15 @@ class Emitter:
         self._threshold = _NUMBER[settings.level]
         self._notices = Notices()
         self.sink = _open_sink(settings, self._notices)
-        self._put = self.sink.put
+        self._samplers = Samplers(settings.samplers, notices=self._notices)
         self._identify()
         after_fork_in_child(self._identify)
 
     def _identify(self) -> None:
         """The fields that all events of this process share; the instance is another after a fork."""
         settings = self.settings
+        self._samplers.forget()
+        self._begin()
         base = {
             "service": settings.service,
             "environment": settings.environment,
@@ -50,6 +53,16 @@ class Emitter:
             forced={} if settings.promote else {"promote": False},
             clock_ns=self._clock_ns,
         )
+
+    def _begin(self) -> None:
+        """Let the next event start the samplers, so that no thread runs before there is one."""
+        self._put = self._put_first if self._samplers else self.sink.put
+
+    def _put_first(self, line: bytes, level: str) -> None:
+        self.sink.put(line, level)
+        if not is_sampling():
+            self._put = self.sink.put
+            self._samplers.start()
 
     def emit(
         self,
@@ -88,10 +101,13 @@ class Emitter:
 
     def close(self, timeout_seconds: float) -> bool:
         """Flush and end the stream; an event emitted later opens a new one."""
+        self._samplers.stop(timeout_seconds)
+        self._begin()
         return self._transport.close(timeout_seconds) if self._transport else True
 
     def close_at_exit(self, timeout_seconds: float) -> bool:
         """The same, while the interpreter shuts down."""
+        self._samplers.stop(timeout_seconds)
         if isinstance(self.sink, HttpTransport):
             return self.sink.close_at_exit(timeout_seconds)
         return self.close(timeout_seconds)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from logweir.emitter import Emitter
 from logweir.notices import Notices
+from logweir.samplers import Sampler
 from logweir.settings import Arguments, Destination, Durability, Settings, read
 from logweir.sink import Sink
 
@@ -47,6 +48,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     slow_block_seconds: float | None = None,
     traces_sample_rate: float | None = None,
     capture: Collection[str] | None = None,
+    samplers: Collection[str | Sampler] = (),
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
 
@@ -75,6 +77,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `spool`: LOGWEIR_SPOOL, the folder where events wait; see the docs for its default.
     - `max_spool_bytes`: LOGWEIR_SPOOL_BYTES, what may wait there, of all processes of a service; 256 MiB.
     - `max_queue_bytes`: what may wait with durability "memory"; 64 MiB.
+    - `samplers`: what tells at intervals: "load", "system" (needs the extra), a `Health`, or your own.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
     """
@@ -97,6 +100,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
             slow_request_seconds=slow_request_seconds,
             slow_block_seconds=slow_block_seconds,
             traces_sample_rate=traces_sample_rate,
+            samplers=samplers,
         )
     )
     _use(settings)
@@ -152,7 +156,7 @@ def capturing(sink: Sink) -> Iterator[None]:
 
 
 def _diverted(settings: Settings) -> Settings:
-    return settings if _captured is None else replace(settings, to=_captured, level="debug")
+    return settings if _captured is None else replace(settings, to=_captured, level="debug", samplers=())
 
 
 def emit(event: str, level: str = "info", **fields: Any) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from logweir import levels
 from logweir.fields import SERVICE_NAME
+from logweir.samplers import Sampler, chosen
 from logweir.sender import DEFAULT_QUEUE_BYTES
 from logweir.sink import Sink
 from logweir.spool.place import default_folder
@@ -57,6 +58,7 @@ class Settings:
     shared_spool: bool
     """Whether that folder lies among those of other users."""
     max_spool_bytes: int
+    samplers: tuple[Sampler, ...]
     server_name: str
 
 
@@ -79,6 +81,7 @@ class Arguments:
     durability: Durability | None = None
     spool: str | os.PathLike[str] | None = None
     max_spool_bytes: int | None = None
+    samplers: Collection[str | Sampler] = ()
 
 
 def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -111,6 +114,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         spool=Path(spool) if spool else default_folder(environ),
         shared_spool=not spool,
         max_spool_bytes=_spool_bytes(arguments.max_spool_bytes, environ),
+        samplers=chosen(arguments.samplers),
         server_name=socket.gethostname(),
     )
 

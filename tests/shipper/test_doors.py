@@ -26,12 +26,11 @@ from tests.shipper.service import PlayedService
 
 def test_the_public_names_are_these() -> None:
     assert sorted(logweir.__all__) == (
-        "ThreadPoolExecutor aclose add_breadcrumb aflush bind bound capture_exception capture_message "
-        "carry clear close configure emit event flush get_logger profile_block profile_function "
-        "resume set_tag set_user stats "
-        "track_ai_call track_auth_attempt track_cache_operation track_db_query track_document_processing "
-        "track_external_call track_rag_pipeline track_request track_speech_request "
-        "track_storage_operation unbind wrap".split()
+        "Health ThreadPoolExecutor aclose add_breadcrumb aflush bind bound capture_exception "
+        "capture_message carry clear close configure emit event flush get_logger profile_block "
+        "profile_function resume set_tag set_user stats track_ai_call track_auth_attempt "
+        "track_cache_operation track_db_query track_document_processing track_external_call "
+        "track_rag_pipeline track_request track_speech_request track_storage_operation unbind wrap".split()
     )
     assert all(callable(getattr(logweir, name)) for name in logweir.__all__)
     with pytest.raises(AttributeError, match="nothing_like_this"):
