@@ -28,12 +28,17 @@ COLLECT_SECONDS: Final = 0.2
 FLUSH_POLL_SECONDS: Final = 0.005
 THREAD_NAME: Final = "logweir-sender"
 
-_this_thread: Final = threading.local()
+
+class _ThisThread(threading.local):
+    posting = False
+
+
+_this_thread: Final = _ThisThread()
 
 
 def is_posting() -> bool:
     """Whether this thread is posting events just now, so that what it logs must not become events."""
-    return getattr(_this_thread, "posting", False)
+    return _this_thread.posting
 
 
 @dataclass

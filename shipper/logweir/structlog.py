@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, cast
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from logweir import levels
+from logweir import levels, records
 from logweir.process import emitter
 
 _Base: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
@@ -69,6 +69,8 @@ class BoundLogger(_Base):  # type: ignore[misc]  # structlog makes its class at 
         if args:
             fields.setdefault("message_template", name)
             name = _format(name, args)
+        if fields.get("stack_info") is True:
+            fields["stack_info"] = _stack()
         emitter().emit(name, level, fields)
 
     def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: Any) -> None:
@@ -81,24 +83,41 @@ def get_logger(name: str | None = None, **initial_values: Any) -> FilteringBound
     return cast("FilteringBoundLogger", BoundLogger(None, [processor], fields))
 
 
-def processor(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> NoReturn:  # noqa: ARG001
-    """The last processor of an application's own structlog chain: emits the event and ends the chain.
+def processor(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> NoReturn:
+    """The one processor of an application's own structlog configuration, or the last of its chain.
 
-    ``structlog.configure(processors=[..., logweir.structlog.processor],
+    ``structlog.configure(processors=[logweir.structlog.processor],
     logger_factory=logweir.structlog.factory)``
+
+    Alone it does what elsewhere takes processors for level, time, logger name, positional arguments, stack
+    and exception. ``structlog.contextvars.merge_contextvars`` goes in front where an application binds there.
     """
+    if records.is_own():
+        raise structlog.DropEvent
     fields = dict(event_dict)
     event = fields.pop("event", "")
     level = levels.normalise(fields.pop("level", method_name)) or "info"
     fields.pop("timestamp", None)
     if isinstance(fields.get("exception"), str):
         fields["exception_text"] = fields.pop("exception")
+    arguments = fields.pop("positional_args", None)
+    if arguments:
+        fields.setdefault("message_template", event)
+        event = _format(event, tuple(arguments))
+    name = getattr(logger, "name", None)
+    if name:
+        fields.setdefault("logger", name)
+    if fields.get("stack_info") is True:
+        fields["stack_info"] = _stack()
     emitter().emit(event, level, fields)
     raise structlog.DropEvent
 
 
 class _Nowhere:
-    """What a chain that ends in `processor` wraps; it is never called."""
+    """What a chain that ends in `processor` wraps; it is never called, and only known by its name."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
 
     def __getattr__(self, name: str) -> Any:
         return self._ignore
@@ -107,12 +126,17 @@ class _Nowhere:
         """Take anything."""
 
 
-_NOWHERE: Final = _Nowhere()
+def factory(*args: Any) -> Any:
+    """The `logger_factory` that goes with `processor`; `get_logger` hands on the logger's name."""
+    return _Nowhere(args[0] if args and isinstance(args[0], str) else None)
 
 
-def factory(*args: Any) -> Any:  # noqa: ARG001 - structlog passes the logger's name
-    """The `logger_factory` that goes with `processor`."""
-    return _NOWHERE
+_render_stack: Final = structlog.processors.StackInfoRenderer(additional_ignores=["logweir"])
+
+
+def _stack() -> str:
+    """The stack of whoever logs."""
+    return str(_render_stack(None, "", {"stack_info": True}).get("stack", ""))
 
 
 def _format(template: str, args: tuple[Any, ...]) -> str:

@@ -19,7 +19,7 @@ import structlog
 
 import logweir
 from logweir.process import emitter
-from logweir.sender import THREAD_NAME, HttpTransport
+from logweir.sender import THREAD_NAME, HttpTransport, _this_thread
 from logweir.testing import CapturingSink
 from tests.shipper.service import PlayedService
 
@@ -101,6 +101,52 @@ def test_an_own_structlog_chain_ends_in_our_processor(sink: CapturingSink) -> No
     assert (odd["event"], odd["level"], odd["k"]) == ("order.odd", "warning", 1)
     assert odd["timestamp"].endswith("Z")
     assert "ValueError: x" in failed["exception_text"]
+
+
+def test_the_one_processor_does_what_a_chain_does_elsewhere(sink: CapturingSink) -> None:
+    log = structlog.wrap_logger(
+        logweir.structlog.factory("shop.orders"),
+        processors=[structlog.contextvars.merge_contextvars, logweir.structlog.processor],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    with structlog.contextvars.bound_contextvars(tenant="acme"):
+        log.info("Order %s placed", 17, total=3)
+    try:
+        raise KeyError("k")
+    except KeyError:
+        log.exception("order.lost", stack_info=True)
+    logweir.get_logger().info("order.seen", stack_info=True)
+    placed, lost, seen = sink.events
+    assert (placed["event"], placed["message"]) == ("log.record", "Order 17 placed")
+    assert (placed["message_template"], placed["tenant"]) == ("Order %s placed", "acme")
+    assert (placed["logger"], placed["total"], placed["level"]) == ("shop.orders", 3, "info")
+    assert "positional_args" not in placed
+    assert (lost["level"], lost["error_type"]) == ("error", "KeyError")
+    for event in (lost, seen):
+        assert "test_the_one_processor" in event["stack_info"].splitlines()[-2]
+
+
+def test_structlogs_own_configuration_names_the_logger(sink: CapturingSink) -> None:
+    structlog.configure(
+        processors=[logweir.structlog.processor],
+        logger_factory=logweir.structlog.factory,
+        cache_logger_on_first_use=True,
+    )
+    try:
+        structlog.get_logger("shop.orders").warning("order.odd")
+    finally:
+        structlog.reset_defaults()
+    assert (sink.events[0]["logger"], sink.events[0]["level"]) == ("shop.orders", "warning")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_a_chain_is_told_while_the_shipper_posts_is_no_event(
+    sink: CapturingSink, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    monkeypatch.setattr(_this_thread, "posting", own)
+    log = structlog.wrap_logger(logweir.structlog.factory(), processors=[logweir.structlog.processor])
+    log.info("urllib3.connected")
+    assert len(sink.events) == (not own)
 
 
 def test_the_handler_keeps_extra_template_and_exception(sink: CapturingSink) -> None:
