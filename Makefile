@@ -20,11 +20,13 @@ test: $(READY)
 	$(BIN)/pytest $(ARGS)
 
 # Kills for SECONDS, prints its seed, and with SEED=n kills in the same way again; then the long
-# form of the state machine, and the hunt for broken services.
+# form of the state machine, and the hunt for broken services; then the same for applications.
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults.kill_loop --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 	EXAMPLES=300 $(BIN)/pytest tests/faults/test_state_machine.py
 	$(BIN)/python -m tests.faults.mutants
+	$(BIN)/python -m tests.shipper.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.shipper.chaos.mutants
 
 check: $(READY)
 	$(BIN)/ruff format --check
