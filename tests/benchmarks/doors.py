@@ -20,7 +20,7 @@ from tests.benchmarks.candidates import CONTEXT, EVENT, OWN, Candidate, Making, 
 from tests.benchmarks.sink import Sink
 
 DEQUE, NULL = "a deque", "/dev/null"
-DURABILITIES = ("memory",)
+DURABILITIES = ("memory", "crash", "power")
 
 
 class DequeSink:
@@ -52,12 +52,20 @@ class DequeSink:
 
 def configured(destination: str, surroundings: Surroundings) -> Callable[[], object]:
     """Send events there; returns how to wait for them."""
-    to: Any = None
+    to: Any = "http"
+    durability: Any = destination if destination in DURABILITIES else None
     if destination == DEQUE:
         to = DequeSink(surroundings.sink)
     elif destination == NULL:
         to = StdoutTransport(fd=os.open(os.devnull, os.O_WRONLY))
-    logweir.configure("shop", environment="bench", to=to, url=surroundings.sink.url)
+    logweir.configure(
+        "shop",
+        environment="bench",
+        to=to,
+        url=surroundings.sink.url,
+        durability=durability,
+        spool=surroundings.folder,
+    )
     logweir.bind(**CONTEXT)
     return to.settle if destination == DEQUE else settle
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import subprocess
 import sys
 import time
@@ -93,7 +94,7 @@ def emitting(name: str, sink: Sink, folder: Path) -> Iterator[Emitting]:
 def main(name: str, http_port: str, tcp_port: str, folder: str) -> None:
     """Serve the process that asks."""
     set_unrelated_variables()
-    surroundings = Surroundings(Sink(int(http_port), int(tcp_port)), Path(folder))
+    surroundings = Surroundings(Sink(int(http_port), int(tcp_port)), Path(folder) / str(os.getpid()))
     try:
         candidate = (DOORS | PEERS)[name](surroundings)
     except Missing as fault:

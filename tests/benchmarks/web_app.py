@@ -62,7 +62,7 @@ def plain(sink_url: str, spool: str) -> FastAPI:
 
 def with_logweir(sink_url: str, spool: str) -> FastAPI:
     """An event for every request."""
-    logweir.configure("shop", environment="bench", url=sink_url)
+    logweir.configure("shop", environment="bench", url=sink_url, durability="crash", spool=spool)
     app = plain(sink_url, spool)
     app.add_middleware(logweir.asgi.Middleware)
     return app
