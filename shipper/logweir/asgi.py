@@ -9,7 +9,7 @@ from typing import Any, Final
 from logweir import process
 from logweir.propagation import CORRELATION_HEADER
 from logweir.request import SERVED, Policy, Request
-from logweir.routes import routed, template
+from logweir.routes import Leaves, routed, template
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -43,6 +43,7 @@ class Middleware:
         slow_seconds: float | None = None,
     ) -> None:
         self.app = app
+        self._leaves = Leaves()
         self._policy = Policy.of(skip, trust_inbound_ids=trust_inbound_ids, slow_seconds=slow_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +97,7 @@ class Middleware:
         finally:
             scope.pop(SERVED, None)
             with contextlib.suppress(Exception):  # an application's own routes may raise anything when asked
-                request.route = request.route or template(app, before)
+                request.route = request.route or self._leaves.template(app, scope) or template(app, before)
             request.end()
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import unquote_plus
-from weakref import WeakSet
 
 from logweir import context, process
 from logweir.propagation import accept
@@ -39,7 +38,8 @@ _TOLD_OF_FAILURES: Final = frozenset(
 _SECRET_PARAMETERS: Final = frozenset({"code", "sig", "signature", "x-amz-signature", "x-goog-signature"})
 """Of queries: what a signed address or an OAuth answer is worth."""
 
-_open: Final[WeakSet[Request]] = WeakSet()
+_open: Final[set[int]] = set()
+"""The ids of requests that have not ended; one that a server forgets takes its own away."""
 os.register_at_fork(after_in_child=_open.clear)
 
 
@@ -71,7 +71,6 @@ class Request:
     """
 
     __slots__ = (
-        "__weakref__",
         "_answered_seconds",
         "_client",
         "_ended",
@@ -124,7 +123,10 @@ class Request:
         self._inside = context.current()
         self._started = perf_counter()
         if method is not None:
-            _open.add(self)
+            _open.add(id(self))
+
+    def __del__(self) -> None:
+        _open.discard(id(self))
 
     def answer(self, status: int) -> None:
         """The response begins with `status`."""
@@ -153,7 +155,7 @@ class Request:
         if self._ended:
             return
         self._ended = True
-        _open.discard(self)
+        _open.discard(id(self))
         if error is not None:
             self.error = error
         around = self._outside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -155,6 +156,19 @@ def test_a_client_that_leaves_a_stream_cancels_it(sink: CapturingSink) -> None:
     assert (event["outcome"], event["level"], event["http_response_body_size"]) == ("cancelled", "info", 10)
     assert not context.current()
     assert request.in_progress() == 0
+
+
+def test_a_response_that_a_server_forgets_is_in_progress_no_more(sink: CapturingSink) -> None:
+    environ: dict[str, Any] = {"PATH_INFO": "/stream"}
+    setup_testing_defaults(environ)
+    app: Any = logweir.flask.instrument(shop())
+    response = app.wsgi_app(environ, lambda *arguments: None)
+    next(iter(response))
+    assert request.in_progress() == 1
+    del response, environ
+    gc.collect()
+    assert request.in_progress() == 0
+    logweir.clear()
 
 
 def failing(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
