@@ -60,6 +60,15 @@ def only(kinds: Collection[str]) -> None:
         install(*wanted)
 
 
+def installed() -> list[Kind]:
+    """The kinds of which events are made now."""
+    return [
+        kind
+        for kind in KINDS
+        if (_root_handlers() if kind == "logging" else any(hook.is_installed for hook in _HOOKS[kind]))
+    ]
+
+
 def checked(kinds: Collection[str]) -> list[Kind]:
     """The same, if all are kinds. Raises ValueError naming the first that is none."""
     wrong = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind not in KINDS]
@@ -94,6 +103,11 @@ class _Hook:
         self._earlier: Any = _INHERITED
         self._ours: Any = _INHERITED
         self._tap = _Tap()
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it reports."""
+        return self._ours is not _INHERITED and self._tap.is_open
 
     def install(self) -> None:
         """Stand in, on top of whoever does now; one that stands below another already closes its tap."""

@@ -18,6 +18,11 @@ _heeded: Final[ContextVar[str | None]] = ContextVar("logweir.otel", default=None
 """The span that the ids bound now take into account already: one of ours has begun inside of it."""
 
 
+_latest: tuple[Any, Running | None] = (None, None)
+"""The context of the span that was asked for last, which nobody changes, and what it says: this runs for
+every event."""
+
+
 class Running(NamedTuple):
     """A span that OpenTelemetry runs now."""
 
@@ -28,16 +33,21 @@ class Running(NamedTuple):
 
 def running() -> Running | None:
     """The span that runs in this task or thread, recorded or not; None where there is none."""
+    global _latest  # noqa: PLW0603 - see there
     api = sys.modules.get(_API)
     if api is None:
         return None
     try:
         span = api.get_current_span().get_span_context()
-        if not span.is_valid:
-            return None
-        return Running(f"{span.trace_id:032x}", f"{span.span_id:016x}", bool(span.trace_flags & 1))
+        known, found = _latest
+        if span is not known:
+            found = None
+            if span.is_valid:
+                found = Running(f"{span.trace_id:032x}", f"{span.span_id:016x}", bool(span.trace_flags & 1))
+            _latest = span, found
     except Exception:  # noqa: BLE001 - half imported, or a tracer of somebody's own
         return None
+    return found
 
 
 def current() -> Mapping[str, Any]:
@@ -51,11 +61,12 @@ def around(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     span = running()
     if span is None or "span_id" in fields or span.span_id == _heeded.get():
         return fields
-    ids = {"parent_span_id": span.span_id, "trace_sampled": span.sampled}
-    plain = {key: value for key, value in fields.items() if key != "trace_id"}
-    if fields.get("correlation_id", span.trace_id) != span.trace_id:
-        return {**plain, **ids, "trace_id": span.trace_id}
-    return {**plain, **ids, "correlation_id": span.trace_id}
+    seen = {**fields, "parent_span_id": span.span_id, "trace_sampled": span.sampled}
+    if seen.setdefault("correlation_id", span.trace_id) != span.trace_id:
+        seen["trace_id"] = span.trace_id
+    else:
+        seen.pop("trace_id", None)
+    return seen
 
 
 def heed() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -146,6 +147,7 @@ def capturing(sink: Sink) -> Iterator[None]:
     global _captured, _earlier, _emitter  # noqa: PLW0603 - see configure
     with _making:
         before = _captured, _earlier, _emitter
+        kinds = _capturing_kinds()
         _captured, _earlier = sink, []
         _emitter = Emitter(_diverted(_emitter.settings)) if _emitter else None
     try:
@@ -153,6 +155,13 @@ def capturing(sink: Sink) -> Iterator[None]:
     finally:
         with _making:
             _captured, _earlier, _emitter = before
+        if _capturing_kinds() != kinds:
+            import_module("logweir.capture").only(kinds)
+
+
+def _capturing_kinds() -> list[str]:
+    capture = sys.modules.get("logweir.capture")
+    return capture.installed() if capture else []
 
 
 def _diverted(settings: Settings) -> Settings:

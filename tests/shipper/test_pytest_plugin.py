@@ -136,6 +136,25 @@ def test_the_earlier_configuration_and_context_are_restored(run: Any) -> None:
     """).assert_outcomes(passed=3)
 
 
+def test_what_a_test_lets_capture_is_captured_no_more_afterwards(run: Any) -> None:
+    run("""
+    import logging, sys, logweir
+
+    before = sys.excepthook, list(logging.getLogger().handlers)
+
+    def test_first(logweir_events):
+        logweir.configure("shop", capture=("logging", "excepthook"))
+        logging.getLogger("x").warning("late")
+        logweir_events.one(message="late")
+        assert sys.excepthook is not before[0]
+
+    def test_second():
+        assert sys.excepthook is before[0]
+        handlers = logging.getLogger().handlers
+        assert not [each for each in handlers if isinstance(each, logweir.logging.Handler)]
+    """).assert_outcomes(passed=2)
+
+
 def test_each_process_of_xdist_sees_its_own_events(run: Any) -> None:
     run(
         """
