@@ -43,6 +43,8 @@ class resume:  # noqa: N801 - reads as a verb: with logweir.resume(row.context)
     carried ids and fields, a timed event has the carried span as its parent. What cannot be read, and
     nothing, begin a new correlation: a worker never fails for it, and the events of one job stay together.
 
+    Where OpenTelemetry's SDK is active and runs no span yet, its spans belong to the carried trace too.
+
     Fields that were bound before stay; afterwards all is as it was, whatever the block has bound.
     """
 
@@ -52,14 +54,16 @@ class resume:  # noqa: N801 - reads as a verb: with logweir.resume(row.context)
     def __enter__(self) -> None:
         self._earlier = context.current()
         kept = {key: value for key, value in self._earlier.items() if key not in KEYS}
-        self._heeded = otel.heed()
         context.replace({**kept, **self._fields})
+        self._attached = otel.attach(self._fields)
+        self._heeded = otel.heed()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         context.replace(self._earlier)
         otel.forget_until(self._heeded)
+        otel.detach(self._attached)
 
 
 def _read(carried: Mapping[str, Any] | str | bytes | None) -> dict[str, Any]:
@@ -80,7 +84,10 @@ def _read(carried: Mapping[str, Any] | str | bytes | None) -> dict[str, Any]:
 
 def _decoded(carried: Any) -> Mapping[Any, Any]:
     if isinstance(carried, Mapping):
-        return carried
+        try:
+            return dict(carried)
+        except Exception:  # noqa: BLE001 - a row's own mapping may ask a database that is gone
+            return {}
     if isinstance(carried, bytes | bytearray | memoryview):
         carried = bytes(carried).decode("utf-8", "replace")
     if not isinstance(carried, str):

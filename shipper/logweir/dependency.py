@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Any
 
+from logweir.fork import after_fork_in_child
 from logweir.process import emit
 
 Check = Callable[[], Any | Awaitable[Any]]
@@ -100,11 +101,16 @@ class Dependency:
         self.critical = critical
         self._check = check
         self._timeout_seconds = timeout_seconds
-        self._lock = threading.Lock()
-        self._run: Run | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._forget()
+        after_fork_in_child(self._forget)
         with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
+
+    def _forget(self) -> None:
+        """What a forked child does too: a check that was running runs in its parent."""
+        self._lock = threading.Lock()
+        self._run: Run | None = None
 
     def runs_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let an async check run in `loop`, where the application's connections belong."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from logweir import context
 
 _API: Final = "opentelemetry.trace"
+_CONTEXTS: Final = "opentelemetry.context"
 
 _heeded: Final[ContextVar[str | None]] = ContextVar("logweir.otel", default=None)
 """The span that the ids bound now take into account already: one of ours has begun inside of it."""
@@ -82,3 +84,27 @@ def forget_until(before: str | None) -> None:
     """Take `heed` back: `before` is what it returned."""
     if _heeded.get() != before:
         _heeded.set(before)
+
+
+def attach(ids: Mapping[str, Any]) -> Any:
+    """Let spans that begin now have the parent that `ids` name, unless one runs; what `detach` needs."""
+    api, contexts = sys.modules.get(_API), sys.modules.get(_CONTEXTS)
+    if api is None or contexts is None or "parent_span_id" not in ids or running() is not None:
+        return None
+    try:
+        parent = api.SpanContext(
+            trace_id=int(ids.get("trace_id", ids["correlation_id"]), 16),
+            span_id=int(ids["parent_span_id"], 16),
+            is_remote=True,
+            trace_flags=api.TraceFlags(ids["trace_sampled"]),
+        )
+        return contexts.attach(api.set_span_in_context(api.NonRecordingSpan(parent)))
+    except Exception:  # noqa: BLE001 - see running
+        return None
+
+
+def detach(attached: Any) -> None:
+    """Take `attach` back."""
+    if attached is not None:
+        with suppress(Exception):
+            sys.modules[_CONTEXTS].detach(attached)

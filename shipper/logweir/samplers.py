@@ -63,9 +63,11 @@ class Load:
         from logweir.request import in_progress  # noqa: PLC0415
 
         fields: dict[str, Any] = {"http_requests_in_progress": in_progress()}
-        if self.queue_depth is not None:
-            fields["http_queue_depth"] = self.queue_depth()
-        emit("http.load", **fields)
+        try:
+            if self.queue_depth is not None:
+                fields["http_queue_depth"] = self.queue_depth()
+        finally:
+            emit("http.load", **fields)
 
 
 def chosen(given: Iterable[str | Sampler]) -> tuple[Sampler, ...]:

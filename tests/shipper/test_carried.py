@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import threading
+from collections import UserDict
 from collections.abc import Callable
 from concurrent import futures
 from datetime import UTC, datetime
@@ -105,6 +106,16 @@ def test_whatever_was_carried_work_goes_on_under_one_id(carried: Any) -> None:
     first, second = sink.events
     assert first["correlation_id"] == second["correlation_id"]
     assert context.current() is before
+
+
+def test_a_row_that_cannot_be_read_any_more_is_resumed_as_nothing(sink: CapturingSink) -> None:
+    class Gone(UserDict[str, Any]):
+        def __iter__(self) -> Any:
+            raise ConnectionError
+
+    with logweir.resume(Gone(correlation_id="c1")):
+        logweir.emit("a.b")
+    assert sink.events[0]["correlation_id"] != "c1"
 
 
 def test_what_a_job_binds_ends_with_it_also_when_it_fails(sink: CapturingSink) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from typing import Any
@@ -182,6 +183,19 @@ def test_a_check_that_hangs_is_told_each_time_and_takes_one_thread(sink: Capturi
     assert [event["error_type"] for event in sink.events] == ["TimeoutError"] * 5
     go_on.set()
     eventually(lambda: health.report()[0] == 200)
+
+
+def test_a_child_forked_in_the_middle_of_a_check_checks_for_itself(sink: CapturingSink) -> None:
+    go_on = threading.Event()
+    parent = os.getpid()
+    health = logweir.Health()
+    health.add("redis", lambda: os.getpid() != parent or go_on.wait(30), timeout_seconds=0.1)
+    assert health.report()[0] == 503
+    child = os.fork()
+    if child == 0:
+        os._exit(health.report()[0] == 200)
+    assert os.waitpid(child, 0)[1] >> 8 == 1
+    go_on.set()
 
 
 def test_a_slow_check_holds_up_no_event_loop(sink: CapturingSink) -> None:

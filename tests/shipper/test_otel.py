@@ -137,6 +137,28 @@ def test_what_is_carried_and_sent_is_the_running_span(sink: CapturingSink) -> No
     assert theirs["correlation_id"] == other["traceparent"].split("-")[1]
 
 
+def test_spans_of_the_sdk_in_resumed_work_belong_to_its_trace(sink: CapturingSink) -> None:
+    carried = {"correlation_id": "order-1", "traceparent": f"00-{TRACE}-{PARENT}-01"}
+    with logweir.resume(carried):
+        logweir.emit("a.resumed")
+        with TRACER.start_as_current_span("theirs") as span:
+            logweir.emit("in.theirs")
+    assert span.parent.span_id == int(PARENT, 16)  # type: ignore[attr-defined]
+    assert not trace.get_current_span().get_span_context().is_valid
+    resumed, inside = sink.events
+    assert (resumed["parent_span_id"], inside["parent_span_id"]) == (PARENT, ids(span)[1])
+    assert {event["trace_id"] for event in sink.events} == {TRACE}
+    assert {event["correlation_id"] for event in sink.events} == {"order-1"}
+
+
+def test_a_worker_that_runs_a_span_already_keeps_it(sink: CapturingSink) -> None:
+    with TRACER.start_as_current_span("worker") as worker:
+        with logweir.resume(f"00-{TRACE}-{PARENT}-01"), TRACER.start_as_current_span("theirs") as span:
+            logweir.emit("in.theirs")
+        assert span.parent.span_id == worker.get_span_context().span_id  # type: ignore[attr-defined]
+    assert (sink.events[0]["correlation_id"], sink.events[0]["trace_id"]) == (TRACE, ids(worker)[0])
+
+
 def test_tasks_and_threads_see_the_span_that_runs_there(sink: CapturingSink) -> None:
     async def one(name: str) -> tuple[str, str]:
         with TRACER.start_as_current_span(name) as span:

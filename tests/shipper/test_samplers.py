@@ -169,6 +169,13 @@ def test_load_is_the_requests_that_are_served_now() -> None:
     eventually(lambda: [each for each in sink.named("http.load") if each["http_requests_in_progress"] == 0])
 
 
+def test_load_is_told_where_the_queue_cannot_be_asked(sink: CapturingSink) -> None:
+    with pytest.raises(ZeroDivisionError):
+        Load(queue_depth=lambda: 1 // 0).sample()
+    (load,) = sink.events
+    assert "http_queue_depth" not in load
+
+
 def test_the_named_ones_have_the_intervals_that_are_promised() -> None:
     load, system = samplers.chosen(["load", "system"])
     assert (load.seconds, system.seconds) == (10, 15)
