@@ -3,11 +3,10 @@
     python -m tests.benchmarks.emit [--quick]
 
 Our doors stand next to what others offer. Each works in a process of its own, one at a time, in rounds whose
-order is shuffled, and in some processes one after the other, since two of the same may differ by half (where
-their memory lies); medians are printed, and their ratios to python-json-logger's faster formatter. Others
-write to /dev/null where that is what they do, else, as we do over HTTP, to a server in another process that
-takes everything. "A deque" is the least that a queue in memory could be: it has no bound, survives nothing,
-and retries nothing.
+order is shuffled, and in some processes one after the other, since two of the same may differ; medians are
+printed, and their ratios to python-json-logger's faster formatter. Others write to /dev/null where that is
+what they do, else, as we do over HTTP, to a server in another process that takes everything. "A deque" is the
+least that a queue in memory could be: it has no bound, survives nothing, and retries nothing.
 """
 
 from __future__ import annotations

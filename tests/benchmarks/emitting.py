@@ -26,6 +26,9 @@ from tests.benchmarks.sink import Sink
 EVENTS_PER_ROUND = 800
 """Fewer than OpenTelemetry's ring holds, so that nobody drops any."""
 WARM_UP_EVENTS = 50
+KEEPING_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 28), "MALLOC_MMAP_THRESHOLD_": str(1 << 25)}
+"""For glibc: whether it gives a queue's pages back to the kernel, and takes them anew in every round, hangs
+on what else happens to lie behind them, and makes a deque cost twice as much or not."""
 
 
 class Cost(NamedTuple):
@@ -57,7 +60,12 @@ class Emitting:
     def __init__(self, name: str, sink: Sink, folder: Path) -> None:
         command = [sys.executable, "-m", "tests.benchmarks.emitting", name, *map(str, sink), str(folder)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            env=os.environ | KEEPING_MEMORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.missing: str = self._read().get("missing", "")
 
