@@ -19,6 +19,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _HEADER: Final = CORRELATION_HEADER.lower().encode()
 _FOR_ROUTING: Final = ("type", "path", "method", "root_path", "headers")
+_HEADED: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 _FAILED: Final = b"Internal Server Error"
 
 
@@ -83,7 +84,7 @@ class Middleware:
             scope["headers"],
             path=scope["path"],
             method=scope.get("method"),
-            query=scope.get("query_string", b"").decode("latin-1"),
+            query=bytes(scope.get("query_string") or b"").decode("latin-1"),
             client=client[0] if client else None,
         )
         exchange = _Exchange(request, receive, send)
@@ -137,8 +138,8 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         """Pass on one message; the response's correlation header is ours alone."""
         kind = message["type"]
-        if kind == "http.response.start":
-            self._request.answer(int(message["status"]))
+        if kind in _HEADED:
+            self._request.answer(int(message.get("status", 101)))
             headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
             ours = (_HEADER, self._request.correlation_id.encode())
             message = {**message, "headers": [*headers, ours]}

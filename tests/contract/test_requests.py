@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
+import warnings
 from typing import Any
 
 import flask
@@ -121,3 +123,53 @@ def test_one_exception_at_three_layers_is_one_error(sink: CapturingSink) -> None
 async def ask(app: Any) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
         await client.get("/")
+
+
+def ask_django() -> None:
+    pytest.importorskip("django")
+    from django.test import Client  # noqa: PLC0415 - after the settings
+
+    from tests.shipper import django_shop  # noqa: F401, PLC0415 - these
+
+    client = Client(raise_request_exception=False)
+    for path in ("/orders/7/", "/broken/"):
+        client.get(path)
+
+
+def test_django_counts_as_the_others_do(sink: CapturingSink) -> None:
+    ask_django()
+    service = ServiceInSmall(sink.lines)
+    shown = service.metrics()
+    assert shown["http_requests_total{endpoint=/orders/<int:number>/,method=GET,status=200}"] == 1
+    assert shown["http_errors_total{endpoint=/broken/,error_type=RuntimeError,method=GET}"] == 1
+    (sent,) = service.sentry_events()
+    assert sent["exception"]["values"][-1]["type"] == "RuntimeError"
+
+
+def test_what_nobody_handled_is_an_error_of_its_class(
+    sink: CapturingSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", lambda *arguments: None)
+    logweir.capture.install("excepthook", "asyncio", "warnings")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: None)
+        loop.call_exception_handler({"message": "failed", "exception": KeyError("k")})
+        loop.call_exception_handler({"message": "odd"})
+
+    try:
+        sys.excepthook(ValueError, ValueError("x"), None)
+        asyncio.run(main())
+        with pytest.warns(UserWarning, match="old"):
+            warnings.warn("old", stacklevel=1)
+    finally:
+        logweir.capture.uninstall()
+    service = ServiceInSmall(sink.lines)
+    counted = [name for name in service.metrics() if name.startswith("errors_total")]
+    assert len(counted) == 3
+    assert sum("error_type=ValueError" in name or "error_type=KeyError" in name for name in counted) == 2
+    promoted = [
+        sent["exception"]["values"][0]["type"] for sent in service.sentry_events() if "exception" in sent
+    ]
+    assert sorted(promoted) == ["KeyError", "ValueError"]

@@ -316,6 +316,8 @@ def test_a_failed_websocket_is_one_error_and_any_other_nothing(sink: CapturingSi
         if room == "broken":
             raise RuntimeError("x")
 
+    sent: list[Any] = []
+
     async def connect(room: str) -> None:
         incoming = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1001}])
 
@@ -323,7 +325,7 @@ def test_a_failed_websocket_is_one_error_and_any_other_nothing(sink: CapturingSi
             return next(incoming)
 
         async def send(message: Any) -> None:
-            pass
+            sent.append(message)
 
         path = f"/rooms/{room}"
         scope = {"type": "websocket", "path": path, "headers": [], "query_string": b"", "subprotocols": []}
@@ -339,6 +341,8 @@ def test_a_failed_websocket_is_one_error_and_any_other_nothing(sink: CapturingSi
     assert (failed["http_route"], failed["url_path"]) == ("/rooms/{room}", "/rooms/broken")
     assert failed["error_type"] == "RuntimeError"
     assert "http_response_status_code" not in failed
+    ours = (b"x-correlation-id", failed["correlation_id"].encode())
+    assert (sent[-1]["type"], ours in sent[-1]["headers"]) == ("websocket.accept", True)
 
 
 def test_skipped_paths_make_no_event_unless_they_fail(sink: CapturingSink) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.handlers import SimpleHandler
 from wsgiref.util import FileWrapper, setup_testing_defaults
+from wsgiref.validate import validator
 
 import flask
 import pytest
@@ -53,7 +54,13 @@ def shop() -> flask.Flask:
 
 def served(app: Any, path: str, method: str = "GET", **environ: str) -> tuple[str, dict[str, str], bytes]:
     """What wsgiref, a strict reading of PEP 3333, makes of one request."""
-    values: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "SERVER_PROTOCOL": "HTTP/1.1"}
+    values: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+    }
     setup_testing_defaults(values)
     out = io.BytesIO()
     handler = SimpleHandler(io.BytesIO(), out, io.StringIO(), values | environ, multithread=False)
@@ -220,6 +227,24 @@ def test_every_way_to_answer_is_measured_and_has_one_header(
     assert event["http_response_status_code"] == status
     assert headers["x-correlation-id"] == event["correlation_id"]
     assert event["http_response_body_size"] == 3 or app is writing
+
+
+def test_the_standards_own_validator_finds_no_fault(sink: CapturingSink) -> None:
+    for app in (shop(), listed_plainly, writing_plainly):
+        wsgi: Any = app.wsgi_app if isinstance(app, flask.Flask) else app
+        line, _, _ = served(validator(logweir.wsgi.Middleware(validator(wsgi))), "/stream")
+        assert line.startswith("HTTP/1.0 200")
+    assert len(sink.named("http.request")) == 3
+
+
+def listed_plainly(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ab", b"c"]
+
+
+def writing_plainly(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])(b"abc")
+    return []
 
 
 def test_a_file_is_still_sent_by_the_server_itself(sink: CapturingSink) -> None:
