@@ -49,7 +49,7 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     slow_block_seconds: float | None = None,
     traces_sample_rate: float | None = None,
     capture: Collection[str] | None = None,
-    samplers: Collection[str | Sampler] = (),
+    samplers: Collection[str | Sampler] | None = None,
 ) -> None:
     """Say which service this is and where its events go. Calling it again with the same changes nothing.
 
@@ -78,7 +78,8 @@ def configure(  # noqa: PLR0913 - each is a keyword that a deployment may want t
     - `spool`: LOGWEIR_SPOOL, the folder where events wait; see the docs for its default.
     - `max_spool_bytes`: LOGWEIR_SPOOL_BYTES, what may wait there, of all processes of a service; 256 MiB.
     - `max_queue_bytes`: what may wait with durability "memory"; 64 MiB.
-    - `samplers`: what tells at intervals: "load", "system" (needs the extra), a `Health`, or your own.
+    - `samplers`: LOGWEIR_SAMPLERS, of which "off" wins. What tells at intervals: "load", "system" (needs the
+      extra), a `Health`, or your own.
 
     Raises ValueError naming the argument or variable whose value cannot be used; then nothing has changed.
     """

@@ -81,7 +81,7 @@ class Arguments:
     durability: Durability | None = None
     spool: str | os.PathLike[str] | None = None
     max_spool_bytes: int | None = None
-    samplers: Collection[str | Sampler] = ()
+    samplers: Collection[str | Sampler] | None = None
 
 
 def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -114,7 +114,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         spool=Path(spool) if spool else default_folder(environ),
         shared_spool=not spool,
         max_spool_bytes=_spool_bytes(arguments.max_spool_bytes, environ),
-        samplers=chosen(arguments.samplers),
+        samplers=_samplers(arguments.samplers, environ),
         server_name=socket.gethostname(),
     )
 
@@ -242,3 +242,16 @@ def _spool_bytes(argument: int | None, environ: Mapping[str, str]) -> int:
         source = "max_spool_bytes" if argument is not None else "LOGWEIR_SPOOL_BYTES"
         raise ValueError(f"{source}: {text!r} is no number of bytes from {MIN_SPOOL_BYTES} on")
     return int(text)
+
+
+def _samplers(argument: Collection[str | Sampler] | None, environ: Mapping[str, str]) -> tuple[Sampler, ...]:
+    """LOGWEIR_SAMPLERS=off is a kill switch, so it wins over the argument."""
+    text = _first(environ, "LOGWEIR_SAMPLERS")
+    if text is not None and text.lower() in _FALSE:
+        return ()
+    if argument is not None:
+        return chosen(argument)
+    try:
+        return chosen((text or "").replace(",", " ").split())
+    except ValueError as fault:
+        raise ValueError(f"LOGWEIR_SAMPLERS: {str(fault).removeprefix('samplers: ')}") from None

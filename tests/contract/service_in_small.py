@@ -25,12 +25,12 @@ class ServiceInSmall:
         assert self._scene.refused == []
         assert not self._scene.skipped
 
-    def metrics(self) -> dict[str, float]:
-        """What a scrape shows, buckets left out; a label that says only the service or nothing, too."""
+    def metrics(self, *, zeros: bool = False) -> dict[str, float]:
+        """What a scrape shows, without buckets and zeros, and without labels that say only the service."""
         return {
             f"{sample.name}{{{','.join(f'{name}={text}' for name, text in _telling(sample.labels))}}}": value
             for sample in self._scene.samples(self._now)
-            if not sample.name.endswith("_bucket") and (value := sample.value)
+            if not sample.name.endswith("_bucket") and ((value := sample.value) or zeros)
         }
 
     def sentry_events(self) -> list[dict[str, Any]]:

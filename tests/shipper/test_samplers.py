@@ -181,6 +181,22 @@ def test_the_named_ones_have_the_intervals_that_are_promised() -> None:
     assert (load.seconds, system.seconds) == (10, 15)
 
 
+def test_the_environment_names_samplers_and_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def configured_ones(**arguments: Any) -> tuple[samplers.Sampler, ...]:
+        logweir.configure("shop", to=CapturingSink(), **arguments)
+        return process.emitter().settings.samplers
+
+    monkeypatch.setenv("LOGWEIR_SAMPLERS", "load, system")
+    assert configured_ones() == (Load(), System())
+    assert configured_ones(samplers=["load"]) == (Load(),)
+    assert configured_ones(samplers=[]) == ()
+    monkeypatch.setenv("LOGWEIR_SAMPLERS", "off")
+    assert configured_ones(samplers=["load"]) == ()
+    monkeypatch.setenv("LOGWEIR_SAMPLERS", "load,memory")
+    with pytest.raises(ValueError, match=r"^LOGWEIR_SAMPLERS: 'memory' is none of"):
+        configured_ones()
+
+
 def test_configuring_the_same_again_changes_nothing() -> None:
     sink = CapturingSink()
     logweir.configure("shop", to=sink, samplers=["load", "system"])
