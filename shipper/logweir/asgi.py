@@ -146,6 +146,8 @@ class _Exchange:
         elif kind == "http.response.body":
             self._request.body_bytes = (self._request.body_bytes or 0) + len(message.get("body", b""))
             self._is_complete = not message.get("more_body", False)
+        elif kind == "http.response.pathsend":
+            self._request.body_bytes, self._is_complete = None, True
         await self._send(message)
 
     async def fail(self) -> None:

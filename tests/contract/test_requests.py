@@ -146,6 +146,24 @@ def test_django_counts_as_the_others_do(sink: CapturingSink) -> None:
     assert sent["exception"]["values"][-1]["type"] == "RuntimeError"
 
 
+@pytest.mark.parametrize("ask", [ask_flask, ask_django])
+def test_what_the_framework_logs_of_a_failed_request_is_no_second_error(
+    sink: CapturingSink, ask: Any
+) -> None:
+    logweir.capture.install("logging")
+    try:
+        ask()
+    finally:
+        logweir.capture.uninstall("logging")
+    assert [event["event"] for event in sink.events if event["level"] == "error"] == [
+        "log.record",
+        "http.request",
+    ]
+    service = ServiceInSmall(sink.lines)
+    assert sum(value for name, value in service.metrics().items() if name.startswith("errors_total")) == 1
+    assert len(service.sentry_events()) == 1
+
+
 def test_what_nobody_handled_is_an_error_of_its_class(
     sink: CapturingSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:

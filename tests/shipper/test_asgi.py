@@ -521,6 +521,25 @@ def test_an_application_that_knows_no_lifespan_has_one_and_one_that_fails_at_sta
     assert asyncio.run(run()) == expected
 
 
+def test_a_file_that_the_server_sends_is_no_cancelled_request(sink: CapturingSink) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.pathsend", "path": "/file"})
+        await receive()
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    scope: dict[str, Any] = {"type": "http", "path": "/", "method": "GET", "headers": []}
+    asyncio.run(logweir.asgi.Middleware(app)(scope, receive, send))
+    (event,) = sink.events
+    assert event["outcome"] == "success"
+    assert "http_response_body_size" not in event, "it is not known"
+
+
 def test_requests_in_progress_are_known(sink: CapturingSink) -> None:
     seen = []
 
