@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from uuid import uuid4
 
 from logweir.fields import CLOSED, LOST
+from logweir.fork import mark_of_this_process
 from logweir.tally import Tally
 
 CHUNK_LINES: Final = 1000
@@ -92,6 +93,13 @@ class Source(Protocol):
         """Whether nothing waits."""
 
 
+class Put(Protocol):
+    """Takes one event: a line of JSON with its newline. Returns at once."""
+
+    def __call__(self, line: bytes, level: str) -> None:
+        """Queue it; where there is no room, drop and count it."""
+
+
 class Queue(Protocol):
     """What the sender takes events from. `put` may be called by any thread, the rest by the sender."""
 
@@ -104,6 +112,9 @@ class Queue(Protocol):
 
     def put(self, line: bytes, level: str) -> None:
         """Take one event, or drop and count it where there is no room."""
+
+    def look_around(self) -> None:
+        """Begin anew where this is a forked child; `put` looks by itself."""
 
     def sources(self) -> Sequence[Source]:
         """What waits of this process, in the order in which it is to be sent."""
@@ -162,10 +173,19 @@ class Backlog:
 
     `put` never blocks for longer than an append in another thread takes. It may be called in the midst of
     any change on the same thread (by a signal handler or a finaliser): such an event waits aside and follows.
-    `wake` is called when a first event came after the sender slept, and when a chunk is full.
+    `wake` is called when a first event came after the sender slept, and when a chunk is full; `moved` in a
+    forked child that Python's hooks were not told of, to `reset`.
     """
 
-    def __init__(self, *, max_bytes: int, tally: Tally, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        tally: Tally,
+        wake: Callable[[], None],
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._moved = moved
         self.adopted: Sequence[Source] = ()
         self._max_bytes = max_bytes
         self._max_bytes_below_warning = int(max_bytes * (1 - RESERVED_SHARE))
@@ -175,6 +195,7 @@ class Backlog:
     def reset(self, tally: Tally) -> None:
         """Forget all, locks included: what a forked child does, since its parent sends what was there."""
         self._tally = tally
+        self._here = mark_of_this_process()
         self._lock = threading.RLock()
         self._busy = False
         self._aside: deque[tuple[bytes, str]] = deque()
@@ -194,6 +215,8 @@ class Backlog:
 
     def put(self, line: bytes, level: str) -> None:
         """Take one event, or drop and count it where there is no room."""
+        if not self._here[0]:
+            self._moved()
         with self._lock:
             if self._busy:
                 self._aside.append((line, level))
@@ -305,6 +328,11 @@ class Backlog:
         with self._change() as whole:
             if whole and not (self._sealed and self._sealed[-1].closes and not self._open):
                 self._seal(closes=True)
+
+    def look_around(self) -> None:
+        """Begin anew where this is a forked child; `put` looks by itself."""
+        if not self._here[0]:
+            self._moved()
 
     def sources(self) -> Sequence[Source]:
         """Itself, where anything waits."""

@@ -6,7 +6,6 @@ It collects for up to 200 ms after an event, sleeps while there is none, and end
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from logweir.backlog import Backlog, Queue, Source
+from logweir.backlog import Backlog, Put, Queue, Source
 from logweir.delivery import Counts, Delivery
 from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
@@ -51,7 +50,7 @@ class Lane:
 
 
 class HttpTransport:
-    """Sends events to the service at `url`. Emitting never waits for it."""
+    """Sends events to the service at `url`. `put` queues one, and never waits."""
 
     def __init__(
         self,
@@ -69,16 +68,18 @@ class HttpTransport:
         self._make_post = make_post or (lambda: HttpPost(url, token=token))
         self._backoff = backoff
         self._backlog: Queue = (
-            Spool(plan, tally=self._tally, wake=self._wake, notices=self._notices)
+            Spool(plan, tally=self._tally, wake=self._wake, moved=self._begin_again, notices=self._notices)
             if plan
-            else Backlog(max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake)
+            else Backlog(
+                max_bytes=max_queue_bytes, tally=self._tally, wake=self._wake, moved=self._begin_again
+            )
         )
+        self.put: Put = self._backlog.put
         self._begin()
         after_fork_in_child(self._begin_again)
 
     def _begin(self) -> None:
         """A new incarnation: no thread, no socket, no stream yet."""
-        self._pid = os.getpid()
         self._thread: threading.Thread | None = None
         self._post: Post | None = None
         self._lanes: dict[Source, Lane] = {}
@@ -93,19 +94,15 @@ class HttpTransport:
         self._backlog.reset(self._tally)
         self._begin()
 
-    def put(self, line: bytes, level: str) -> None:
-        """Queue one event; where there is no room, drop and count it."""
-        if os.getpid() != self._pid:
-            self._begin_again()  # uWSGI forks without telling Python
-        self._backlog.put(line, level)
-
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until all events put so far are acknowledged; False where the time ran out."""
+        self._backlog.look_around()
         goal = self._backlog.accepted
         return self._wait_until(lambda: self._backlog.released >= goal, timeout_seconds)
 
     def close(self, timeout_seconds: float) -> bool:
         """Flush and end the stream with a control line. An event put later opens a new one."""
+        self._backlog.look_around()
         if not self._backlog.is_open:
             return True
         self._backlog.close_stream()
@@ -119,6 +116,7 @@ class HttpTransport:
 
     def stats(self) -> dict[str, Any]:
         """What became of the events so far."""
+        self._backlog.look_around()
         queue, counts = self._backlog, self._counts
         return {
             "transport": "http",

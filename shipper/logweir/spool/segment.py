@@ -40,25 +40,25 @@ class NotASegment(Exception):
 class MappedWriter:
     """Writes lines into a mapped file. One thread at a time."""
 
-    __slots__ = ("_map", "_marks", "limit", "room")
+    __slots__ = ("limit", "map", "marks", "room")
 
     fault: OSError | None = None
 
     def __init__(self, fd: int, size: int) -> None:
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-        self._map = mmap.mmap(fd, size, flags=flags)
-        self._marks = memoryview(self._map)[:HEADER_BYTES].cast("Q")
+        self.map = mmap.mmap(fd, size, flags=flags)
+        self.marks = memoryview(self.map)[:HEADER_BYTES].cast("Q")
         self.room = self.limit = size - CONTROL_ROOM
         """`limit`, at most `room`, is where `append` refuses, so that its caller looks up."""
 
     def append(self, line: bytes) -> bool:
         """Write a line; False, with nothing changed, where it would end behind `limit`."""
-        marks = self._marks
+        marks = self.marks
         start = marks[END]
         end = start + len(line)
         if end > self.limit:
             return False
-        self._map[start:end] = line
+        self.map[start:end] = line
         marks[END] = end
         return True
 
@@ -71,19 +71,19 @@ class MappedWriter:
     @property
     def end(self) -> int:
         """Where the whole lines end. Raises ValueError once closed."""
-        return self._marks[END]
+        return self.marks[END]
 
     used = end
 
     def note_lost(self, count: int) -> None:
         """Keep how many events were dropped behind the last line, for whoever adopts the stream."""
-        self._marks[LOST] = count
-        self._marks[LOST_AT] = self._marks[END]
+        self.marks[LOST] = count
+        self.marks[LOST_AT] = self.marks[END]
 
     def close(self) -> None:
         """Unmap; what is called later raises ValueError."""
-        self._marks.release()
-        self._map.close()
+        self.marks.release()
+        self.map.close()
 
 
 class AppendingWriter:

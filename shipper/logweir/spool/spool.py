@@ -13,14 +13,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Final
 
 from logweir.backlog import BELOW_WARNING, RESERVED_SHARE, Backlog, Chunk, Source
+from logweir.fork import mark_of_this_process
 from logweir.notices import Notices
 from logweir.spool.adoption import folder_bytes, orphans
 from logweir.spool.place import can_map, make_private
-from logweir.spool.segment import Segment, Writer
+from logweir.spool.segment import END, MappedWriter, Segment, Writer
 from logweir.spool.stream import Stream
 from logweir.tally import Tally
 
@@ -57,6 +59,10 @@ class Spool:
     It keeps what a `Backlog` promises, and is one where the disk takes nothing.
     """
 
+    _writer: Writer | None
+    _map: mmap | bytearray
+    _marks: memoryview | list[int]
+
     def __init__(
         self,
         plan: Plan,
@@ -64,11 +70,13 @@ class Spool:
         tally: Tally,
         wake: Callable[[], None],
         notices: Notices,
+        moved: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
         self._folder = plan.folder / plan.service
         self._wake = wake
+        self._moved = moved
         self._notices = notices
         self._clock = clock
         self._max_segment = min(MAX_SEGMENT_BYTES, plan.max_bytes // 8 // PAGE_BYTES * PAGE_BYTES)
@@ -76,13 +84,13 @@ class Spool:
 
     def _begin(self, tally: Tally) -> None:
         self._tally = tally
+        self._here = mark_of_this_process()
         self._lock = threading.RLock()
         self._busy = False
         self._asleep = True
         self._aside: deque[tuple[bytes, str]] = deque()
         self._stream: Stream | None = None
-        self._writer: Writer | None = None
-        self._append: Callable[[bytes], bool] = _refuse
+        self._stop_writing()
         self._low_room = 0
         self._spare: Segment | None = None
         self._wants_spare = self._broken = False
@@ -107,13 +115,21 @@ class Spool:
 
     def put(self, line: bytes, level: str) -> None:
         """Take one event, or drop and count it where there is no room."""
+        if not self._here[0]:
+            self._moved()
         with self._lock:
             if self._busy:
                 self._aside.append((line, level))
                 return
             self._busy = True
             try:
-                if not self._append(line):
+                marks = self._marks
+                start = marks[END]
+                end = start + len(line)
+                if end <= self._limit:
+                    self._map[start:end] = line
+                    marks[END] = end
+                else:
                     self._put_slowly(line, level)
                 self._accepted += 1
                 if self._aside:
@@ -123,6 +139,11 @@ class Spool:
                     self._wake()
             finally:
                 self._busy = False
+
+    def look_around(self) -> None:
+        """Begin anew where this is a forked child; `put` looks by itself."""
+        if not self._here[0]:
+            self._moved()
 
     @contextmanager
     def _change(self) -> Iterator[bool]:
@@ -141,9 +162,7 @@ class Spool:
     def _put_aside(self) -> None:
         """Put what came in the midst of a change."""
         while self._aside:
-            line, level = self._aside.popleft()
-            if not self._append(line):
-                self._put_slowly(line, level)
+            self._put_slowly(*self._aside.popleft())
             self._accepted += 1
         if self._asleep and not self.is_empty():
             self._asleep = False
@@ -186,32 +205,38 @@ class Spool:
             return False
         segment = spare or stream.add_segment(size, mapped=self._may_map())
         self._spare = None
+        self._stop_writing()
         if stream.segments:
             stream.segments[-1].seal()
-        self._use(stream, segment)
-        self._low_room = low_room
-        return True
-
-    def _use(self, stream: Stream, segment: Segment) -> None:
-        assert segment.writer is not None
-        self._writer = segment.writer
-        self._append = segment.writer.append
         stream.segments.append(segment)
+        self._writer = segment.writer
+        self._low_room = low_room
         self._wants_spare = False
+        return True
 
     def _write(self, line: bytes) -> None:
         """Write a line that fits, behind the loss that stands before it; then say where to look up next."""
         writer = self._writer
         assert writer is not None
         self._tell_loss(writer)
-        writer.limit = writer.room
         if not writer.append(line):
             raise writer.fault or OSError("no room")
         half = writer.room // 2
         if writer.used > half and not self._wants_spare:
             self._wants_spare = True
             self._wake()
-        writer.limit = min(writer.room if self._wants_spare else half, self._low_room)
+        self._limit = min(writer.room if self._wants_spare else half, self._low_room)
+        if isinstance(writer, MappedWriter):
+            self._map, self._marks = writer.map, writer.marks
+        else:
+            self._limit = -1
+
+    def _stop_writing(self) -> None:
+        """Have no segment: every event is put slowly."""
+        self._limit = -1
+        self._writer = None
+        self._map = bytearray()
+        self._marks = [0] * 8
 
     def _tell_loss(self, writer: Writer) -> None:
         if self._lost:
@@ -226,12 +251,12 @@ class Spool:
         self._tally.add("queue_full", level)
         if self._writer is not None:
             self._writer.note_lost(self._lost)
-            self._writer.limit = 0
+        self._limit = -1
 
     def _break(self, fault: Exception) -> None:
         """Go on in memory, until the sender finds that the disk takes events again."""
         self._broken = True
-        self._append = _refuse
+        self._limit = -1
         self._mend_at = self._clock() + MEND_SECONDS
         self._notices.say(
             "spool", f"events wait in memory only, the spool in {self._folder} cannot be written: {fault}"
@@ -266,8 +291,8 @@ class Spool:
 
     def _end_stream(self) -> None:
         stream, writer = self._stream, self._writer
-        self._stream = self._writer = None
-        self._append = _refuse
+        self._stream = None
+        self._stop_writing()
         spare, self._spare = self._spare, None
         if spare is not None:
             spare.close()
@@ -288,7 +313,6 @@ class Spool:
                     if self._fits(b"", "critical") or self._roll(b"", "critical"):
                         assert self._writer is not None
                         self._tell_loss(self._writer)
-                        self._writer.limit = 0
                 except (OSError, ValueError) as fault:
                     self._break(fault)
 
@@ -434,10 +458,6 @@ class Spool:
     def free_share(self) -> float:
         """The part of the room that is free, from 0 to 1."""
         return 1 - (self.used_bytes + self._others_bytes) / self._plan.max_bytes
-
-
-def _refuse(line: bytes) -> bool:  # noqa: ARG001 - in the place of a writer's `append`
-    return False
 
 
 def _age(source: Source) -> bytes:
