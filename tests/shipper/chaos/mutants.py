@@ -17,7 +17,7 @@ from tests.faults.mutants import ROOT, Edit, Mutant, MutantOutdated
 
 _SECONDS: Final = 15
 _SEEDS: Final = (1, 2, 3)
-_SEGMENT: Final = "shipper/logweir/spool/segment.py"
+_SPOOL: Final = "shipper/logweir/spool/spool.py"
 _SENDER: Final = "shipper/logweir/sender.py"
 
 MUTANTS: Final = {
@@ -36,35 +36,21 @@ MUTANTS: Final = {
         ),
     ),
     "the mark behind the last whole line moves with every 50th event": Mutant(
+        Edit(_SPOOL, "    _writer: Writer | None\n", '    _held = b""\n    _writer: Writer | None\n'),
         Edit(
-            _SEGMENT,
-            '("_map", "_marks", "limit", "room")',
-            '("_end", "_map", "_marks", "_puts", "limit", "room")',
-        ),
-        Edit(_SEGMENT, '.cast("Q")\n', '.cast("Q")\n        self._end, self._puts = HEADER_BYTES, 0\n'),
-        Edit(_SEGMENT, "        start = marks[END]\n", "        start = self._end\n"),
-        Edit(
-            _SEGMENT,
-            "        marks[END] = end\n",
-            "        self._end = end\n"
-            "        self._puts += 1\n"
-            "        if self._puts % 50 == 0:\n"
-            "            marks[END] = end\n",
-        ),
-        Edit(
-            _SEGMENT,
-            "        return self._marks[END]\n",
-            "        self._marks[0]\n        return self._end\n",
-        ),
-        Edit(
-            _SEGMENT,
-            "        self._marks.release()\n",
-            "        self._marks[END] = self._end\n        self._marks.release()\n",
+            _SPOOL,
+            "                    self._map[start:end] = line\n                    marks[END] = end\n",
+            "                    self._held += line\n"
+            "                    end = start + len(self._held)\n"
+            '                    if self._held.count(b"\\n") >= 50 and end <= self._limit:\n'
+            "                        self._map[start:end] = self._held\n"
+            "                        marks[END] = end\n"
+            '                        self._held = b""\n',
         ),
     ),
     "a forked child goes on with the stream of its parent": Mutant(
         Edit(_SENDER, "        after_fork_in_child(self._begin_again)\n", ""),
-        Edit(_SENDER, "if os.getpid() != self._pid:", "if os.getpid() == 0:"),
+        Edit("shipper/logweir/fork.py", "        page.madvise(_WIPE_ON_FORK)\n", ""),
     ),
     "an adopted stream is sent under a new name": Mutant(
         Edit(
