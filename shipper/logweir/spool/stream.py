@@ -137,6 +137,7 @@ class Stream:
     def release(self, batch: Sequence[Chunk]) -> None:
         """Let go of the first lines, which are delivered or given up."""
         for chunk in batch:
+            self._retire()  # while `next_number` is that of this chunk
             self.next_number += chunk.numbers
             self.released += chunk.numbers
             if self._ending and chunk is self._ending[0]:
@@ -147,7 +148,6 @@ class Stream:
             self.finished = self.finished or chunk.closes
 
     def _acknowledge(self, size: int) -> None:
-        self._retire()
         head = self.segments[0]
         head.acknowledge(head.acked + size)
         self._retire()
