@@ -25,6 +25,10 @@ def failing() -> None:
     raise ConnectionError("postgres://user:secret@db is away")
 
 
+def checking(dependency: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == f"logweir-check-{dependency}"]
+
+
 def healthy_and_not() -> logweir.Health:
     health = logweir.Health()
     health.add("postgres", failing)
@@ -175,11 +179,10 @@ def test_probes_at_once_share_one_check(sink: CapturingSink) -> None:
 def test_a_check_that_hangs_is_told_each_time_and_takes_one_thread(sink: CapturingSink) -> None:
     go_on = threading.Event()
     health = logweir.Health(fresh_seconds=0)
-    health.add("redis", lambda: go_on.wait(30), timeout_seconds=0.05)
-    before = threading.active_count()
+    health.add("hanging", lambda: go_on.wait(30), timeout_seconds=0.05)
     for _ in range(5):
         assert health.report()[0] == 503
-    assert threading.active_count() == before + 1
+    assert len(checking("hanging")) == 1
     assert [event["error_type"] for event in sink.events] == ["TimeoutError"] * 5
     go_on.set()
     eventually(lambda: health.report()[0] == 200)
@@ -263,10 +266,9 @@ def test_an_async_check_that_hangs_ends_at_its_timeout(sink: CapturingSink) -> N
         finally:
             cancelled.append(True)
 
-    health.add("postgres", hang, timeout_seconds=0.05)
-    before = threading.active_count()
+    health.add("hanging_async", hang, timeout_seconds=0.05)
     assert asyncio.run(health.areport())[0] == 503
-    eventually(lambda: threading.active_count() == before)
+    eventually(lambda: not checking("hanging_async"))
     assert health.report()[0] == 503
     eventually(lambda: len(cancelled) == 2)
 
