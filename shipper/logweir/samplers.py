@@ -71,7 +71,9 @@ class Load:
 
 
 def chosen(given: Iterable[str | Sampler]) -> tuple[Sampler, ...]:
-    """The samplers that ``"load"``, ``"system"`` or objects name. Raises ValueError for anything else."""
+    """The samplers that ``"load"``, ``"system"``, ``"load,system"`` or objects name, else ValueError."""
+    if isinstance(given, str):
+        given = given.replace(",", " ").split()
     return tuple(_chosen(each) for each in given)
 
 

@@ -252,6 +252,6 @@ def _samplers(argument: Collection[str | Sampler] | None, environ: Mapping[str, 
     if argument is not None:
         return chosen(argument)
     try:
-        return chosen((text or "").replace(",", " ").split())
+        return chosen(text or "")
     except ValueError as fault:
         raise ValueError(f"LOGWEIR_SAMPLERS: {str(fault).removeprefix('samplers: ')}") from None

@@ -5,11 +5,13 @@ All of the thread's context variables are copied, those of other libraries too.
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 from collections.abc import Callable
 from concurrent import futures
 from contextvars import copy_context
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -20,9 +22,17 @@ def wrap(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]
 
     ``Thread(target=logweir.wrap(work))``, ``loop.run_in_executor(None, logweir.wrap(work))``,
     ``pool.map(logweir.wrap(work), items)``. It may be called often and in several threads at once: what one
-    call binds, no other sees.
+    call binds, no other sees. An async function is run as a task in that context.
     """
     here = copy_context()
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def call_async(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Any:
+            return await asyncio.create_task(function(*args, **kwargs), context=here.copy())
+
+        return cast("Callable[Parameters, Result]", call_async)
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:

@@ -210,6 +210,42 @@ def test_work_in_a_thread_belongs_to_who_started_it(sink: CapturingSink, way: Ca
         assert "left_behind" not in event
 
 
+async def work_async(number: int) -> int:
+    await asyncio.sleep(0)
+    return work(number)
+
+
+def test_a_wrapped_async_function_runs_in_the_context_of_who_wrapped_it(sink: CapturingSink) -> None:
+    with logweir.resume("job-1"):
+        wrapped = logweir.wrap(work_async)
+
+    async def later() -> list[int]:
+        with logweir.resume("other"):
+            return list(await asyncio.gather(wrapped(1), wrapped(2)))
+
+    assert asyncio.run(later()) == [1, 2]
+    assert [event["correlation_id"] for event in sink.events] == ["job-1"] * 2
+    assert not any("left_behind" in event for event in sink.events)
+
+
+def test_cancelling_a_wrapped_async_function_cancels_its_work() -> None:
+    cancelled: list[bool] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(logweir.wrap(hang)(), 0.01)
+
+    asyncio.run(run())
+    assert cancelled == [True]
+
+
 def test_a_wrapped_function_keeps_its_name_and_raises_what_it_raises() -> None:
     assert logweir.wrap(work).__name__ == "work"
     with pytest.raises(ZeroDivisionError):

@@ -179,6 +179,7 @@ def test_load_is_told_where_the_queue_cannot_be_asked(sink: CapturingSink) -> No
 def test_the_named_ones_have_the_intervals_that_are_promised() -> None:
     load, system = samplers.chosen(["load", "system"])
     assert (load.seconds, system.seconds) == (10, 15)
+    assert samplers.chosen("load, system") == (load, system)
 
 
 def test_the_environment_names_samplers_and_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
