@@ -114,12 +114,13 @@ class Request:
         self._query = query
         self._client = client
         self._answered_seconds: float | None = None
-        self._ended = False
+        self._ended = True
         self._is_left = False
         self._outside = context.current()
         inbound = accept(headers, trust=policy.trust_inbound_ids)
         self.correlation_id: str = inbound["correlation_id"]
         self._span = Span(inbound)
+        self._ended = False
         self._inside = context.current()
         self._started = perf_counter()
         if method is not None:
@@ -127,6 +128,8 @@ class Request:
 
     def __del__(self) -> None:
         _open.discard(id(self))
+        if not self._ended:
+            self._span.abandon()
 
     def answer(self, status: int) -> None:
         """The response begins with `status`."""
@@ -138,17 +141,19 @@ class Request:
         self._inside = context.current()
         self._is_left = True
         context.replace(self._outside)
+        self._span.leave()
 
     @contextmanager
     def inside(self) -> Iterator[None]:
         """The request's context, for a piece of its response that is made after it was left."""
         around = context.current()
-        context.replace(self._inside)
+        self._enter()
         try:
             yield
         finally:
             self._inside = context.current()
             context.replace(around)
+            self._span.leave()
 
     def end(self, error: BaseException | None = None) -> None:
         """Report the request and leave its context; the second time nothing."""
@@ -161,7 +166,7 @@ class Request:
         around = self._outside
         if self._is_left:
             around = context.current()
-            context.replace(self._inside)
+            self._enter()
         inside = context.current()
         seconds = self._span.end()
         try:
@@ -169,6 +174,10 @@ class Request:
         finally:
             self.error = None
             context.replace(around)
+
+    def _enter(self) -> None:
+        context.replace(self._inside)
+        self._span.enter()
 
     def _report(self, seconds: float, inside: Any) -> None:
         """An exception makes it an error; a 5xx answered on purpose a warning, since whoever chose it could

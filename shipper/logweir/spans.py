@@ -76,6 +76,21 @@ class Span:
         context.replace(fields)
         return seconds
 
+    def leave(self) -> None:
+        """Let code outside go on while this one lasts; `enter` comes back."""
+        _innermost.set(self._around)
+        otel.forget_until(self._heeded)
+
+    def enter(self) -> None:
+        """Come back, from wherever code runs now."""
+        self._around = _innermost.get()
+        _innermost.set(self)
+        self._heeded = otel.heed()
+
+    def abandon(self) -> None:
+        """Nobody will end it, so nothing that begins later is inside of it."""
+        self._open, self._around, self._task = False, None, None
+
     def _is_of_another(self, task: Task | None) -> bool:
         """Whether this span and `task` run side by side; a thread is waited for by who started it."""
         return None not in (task, self._task) and task is not self._task

@@ -105,6 +105,10 @@ def test_a_stream_is_in_the_requests_context_and_reported_at_its_end(sink: Captu
     assert not sink.events
     assert request.in_progress() == 1
     assert not context.current()
+    with pytest.raises(KeyError), logweir.event("job.run"):
+        raise KeyError
+    assert sink.events[-1]["level"] == "error", "it is inside of no request"
+    sink.clear()
     assert b"".join(answer.streaming_content) == b"x" * 30
     check_stream(sink, answer.headers["X-Correlation-ID"], "/stream/")
 

@@ -175,6 +175,9 @@ def test_a_response_that_a_server_forgets_is_in_progress_no_more(sink: Capturing
     del response, environ
     gc.collect()
     assert request.in_progress() == 0
+    with pytest.raises(KeyError), logweir.event("job.run"):
+        raise KeyError
+    assert sink.events[-1]["level"] == "error", "it is inside of no request"
     logweir.clear()
 
 
