@@ -40,9 +40,9 @@ class Health:
     """The dependencies of an application, checked when the route is asked and, as a sampler, at intervals.
 
     An object is an ASGI application; `wsgi` is the same for WSGI, `route` a function for FastAPI's
-    ``add_api_route`` and Starlette's ``Route``. The answer is 200, or 503 where a
-    critical dependency fails, and JSON with each check, the version and the environment. It tells the class
-    of an error and never its text.
+    ``add_api_route`` and Starlette's ``Route``. The answer is 200, or 503 where a critical dependency fails,
+    and JSON with each check, the version and the environment. It tells the class of an error and never its
+    text.
 
     A result counts for `fresh_seconds`, so that no prober can wear a dependency out. Given to
     ``configure(samplers=...)``, everything is checked every `seconds` seconds besides. Each check that ends

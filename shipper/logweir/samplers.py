@@ -141,7 +141,7 @@ class Samplers:
                 now = monotonic()
                 if due[id(sampler)] <= now and not ended.is_set():
                     self._sample(sampler)
-                    due[id(sampler)] = max(due[id(sampler)] + sampler.seconds, monotonic())
+                    due[id(sampler)] = _next(due[id(sampler)], sampler.seconds, now=monotonic())
 
     def _sample(self, sampler: Sampler) -> None:
         try:
@@ -151,6 +151,11 @@ class Samplers:
             self._notices.say(
                 f"sampler {name}", f"a sample was not taken: {name}: {type(fault).__name__}: {fault}"
             )
+
+
+def _next(due: float, seconds: float, *, now: float) -> float:
+    """When to sample again; what was missed is not made up for, so that a slow sampler leaves pauses."""
+    return due + seconds if due + seconds > now else now + seconds
 
 
 def is_sampling() -> bool:

@@ -89,6 +89,20 @@ def test_each_sampler_keeps_its_own_interval() -> None:
     assert len(sink.named("a.seldom")) == 1
 
 
+def test_a_sampler_slower_than_its_interval_leaves_pauses() -> None:
+    ended, pauses = [0.0], []
+
+    def sample() -> None:
+        pauses.append(time.monotonic() - ended[-1])
+        time.sleep(0.03)
+        ended.append(time.monotonic())
+
+    configured(Every(0.02, sample))
+    logweir.emit("a.begin")
+    eventually(lambda: len(pauses) > 3)
+    assert min(pauses) > 0.015
+
+
 def test_close_waits_for_the_sample_that_is_being_taken() -> None:
     sampling = threading.Event()
 
