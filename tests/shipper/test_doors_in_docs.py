@@ -22,7 +22,8 @@ from logweir.testing import CapturingSink
 from tests.shipper.test_asgi import requests
 
 PAGE = Path(__file__).parents[2] / "docs" / "shipper.md"
-BLOCKS = re.findall(r"```python\n# (.*?)\n(.*?)```", PAGE.read_text(), re.S)
+SECTION = PAGE.read_text().partition("### Each in five lines\n")[2].partition("\nAn event's name")[0]
+BLOCKS = re.findall(r"```python\n# (.*?)\n(.*?)```", SECTION, re.S)
 
 
 @pytest.fixture(autouse=True)
