@@ -63,6 +63,7 @@ class Things(View):  # type: ignore[misc]  # Django has no types
 def chunks() -> Iterator[bytes]:
     for number in range(3):
         logweir.emit("chunk.made", number=number)
+        logweir.bind(last_chunk=number)
         yield b"x" * 10
 
 

@@ -521,10 +521,19 @@ def test_an_application_that_knows_no_lifespan_has_one_and_one_that_fails_at_sta
     assert asyncio.run(run()) == expected
 
 
-def test_a_file_that_the_server_sends_is_no_cancelled_request(sink: CapturingSink) -> None:
+@pytest.mark.parametrize(
+    ("last", "size"),
+    [
+        ({"type": "http.response.pathsend", "path": "/file"}, None),
+        ({"type": "http.response.body", "body": b"ab"}, 2),
+    ],
+)
+def test_a_client_that_leaves_with_its_whole_answer_cancels_nothing(
+    sink: CapturingSink, last: dict[str, Any], size: int | None
+) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.pathsend", "path": "/file"})
+        await send(last)
         await receive()
 
     async def receive() -> Any:
@@ -537,7 +546,7 @@ def test_a_file_that_the_server_sends_is_no_cancelled_request(sink: CapturingSin
     asyncio.run(logweir.asgi.Middleware(app)(scope, receive, send))
     (event,) = sink.events
     assert event["outcome"] == "success"
-    assert "http_response_body_size" not in event, "it is not known"
+    assert event.get("http_response_body_size") == size, "of a file that the server sends it is not known"
 
 
 def test_requests_in_progress_are_known(sink: CapturingSink) -> None:

@@ -127,6 +127,8 @@ def check_stream(sink: CapturingSink, correlation_id: str, route: str) -> None:
     assert event["correlation_id"] == correlation_id
     assert (event["http_response_body_size"], event["outcome"]) == (30, "success")
     assert event["http_route"] == route
+    assert event["last_chunk"] == 2, "what a piece bound is bound in the next, too"
+    assert chunks[2]["last_chunk"] == 1
     assert request.in_progress() == 0
 
 

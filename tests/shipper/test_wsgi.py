@@ -67,6 +67,7 @@ def served(app: Any, path: str, method: str = "GET", **environ: str) -> tuple[st
     handler.run(app)
     head, _, body = out.getvalue().partition(b"\r\n\r\n")
     status, *headers = head.decode("latin-1").split("\r\n")
+    assert sum(line.lower().startswith("x-correlation-id:") for line in headers) <= 1
     return status, dict(line.lower().split(": ", 1) for line in headers), body
 
 
@@ -139,6 +140,13 @@ def test_what_a_dispatcher_mounts_is_part_of_the_route_and_nested_doors_report_o
     (event,) = sink.events
     assert (event["http_route"], event["url_path"]) == ("/sub/broken", "/sub/broken")
     assert event["error_type"] == "RuntimeError"
+
+
+def test_where_a_server_mounted_the_application_is_no_part_of_the_route(sink: CapturingSink) -> None:
+    app: Any = DispatcherMiddleware(flask.Flask("root").wsgi_app, {"/sub": logweir.flask.instrument(shop())})
+    Client(app).get("/sub/orders/1", buffered=True)
+    (event,) = sink.named("http.request")
+    assert (event["http_route"], event["url_path"]) == ("/orders/<int:order_id>", "/sub/orders/1")
 
 
 def test_a_stream_is_in_the_requests_context_and_measured_to_its_end(sink: CapturingSink) -> None:
