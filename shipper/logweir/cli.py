@@ -14,36 +14,70 @@ from typing import Any, Final
 import orjson
 
 from logweir import levels
+from logweir.drain import drain
 from logweir.emitter import Emitter
 from logweir.fields import UNNAMED_EVENT
+from logweir.notices import Notices
+from logweir.post import HttpPost
 from logweir.sender import HttpTransport
-from logweir.settings import Arguments, read
+from logweir.settings import Arguments, Settings, read
 
 DELIVERED, UNDELIVERED, USAGE, CONFIGURATION = 0, 1, 64, 78
 DRAIN_SECONDS: Final = 60.0
+_URL: Final = "the service's address, such as http://127.0.0.1:7171 (LOGWEIR_URL)"
+_TOKEN: Final = "what the service asks for; better given as LOGWEIR_TOKEN"  # noqa: S105 - help, no secret
 CHUNK_BYTES: Final = 64 * 1024
 """Read at once: what a pipe holds, and little beside the room that is waited for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Exit codes: 0 all delivered, 1 events were lost, 64 usage, 78 configuration."""
+    """Run the command. Exit codes: 0 all delivered, 1 not all was, 64 usage, 78 configuration."""
     options = _parse(arguments)
     try:
         settings = read(
-            Arguments(service=options.service, url=options.url, token=options.token, level="debug")
+            Arguments(
+                service=options.service,
+                url=options.url,
+                token=options.token,
+                spool=options.spool,
+                level="debug",
+                durability="memory",
+            )
         )
         if settings.url is None:
             raise ValueError("url: say where to send, with --url or LOGWEIR_URL")
     except ValueError as fault:
         sys.stderr.write(f"logweir-ship: {fault}\n")
         return CONFIGURATION
+    return (
+        _pipe(settings, tee=options.tee) if options.command == "pipe" else _drain(settings, options.seconds)
+    )
+
+
+def _drain(settings: Settings, seconds: float) -> int:
+    assert settings.url is not None
+    post = HttpPost(settings.url, token=settings.token)
+    try:
+        drained = drain(settings.spool, post, timeout_seconds=seconds, notices=Notices())
+    except OSError as fault:
+        sys.stderr.write(f"logweir-ship: {settings.spool}: {fault.strerror}\n")
+        return CONFIGURATION
+    sys.stderr.write(
+        f"logweir-ship: {drained.counts.sent} events of {drained.delivered} streams delivered, "
+        f"{drained.left} streams left, {drained.in_use} in use\n"
+    )
+    lost = drained.left or drained.tally.by_reason() or drained.counts.rejected
+    return UNDELIVERED if lost else DELIVERED
+
+
+def _pipe(settings: Settings, *, tee: bool) -> int:
     ending = Ending()
     signal.signal(signal.SIGTERM, ending.tell)
     signal.signal(signal.SIGINT, ending.tell)
     emitter = Emitter(settings)
     assert isinstance(emitter.sink, HttpTransport)
     try:
-        for line in _lines(sys.stdin.fileno(), emitter.sink, ending, tee=options.tee):
+        for line in _lines(sys.stdin.fileno(), emitter.sink, ending, tee=tee):
             if line.strip():
                 _emit(line.strip(), emitter)
     finally:
@@ -95,10 +129,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Read lines from standard input and send them. A line that is a JSON object is an event; "
         "any other becomes the message of a log.record. Reading waits while the service is away.",
     )
-    pipe.add_argument("--url", help="the service's address, such as http://127.0.0.1:7171 (LOGWEIR_URL)")
-    pipe.add_argument("--token", help="what the service asks for; better given as LOGWEIR_TOKEN")
+    pipe.add_argument("--url", help=_URL)
+    pipe.add_argument("--token", help=_TOKEN)
     pipe.add_argument("--service", help="the name for lines that bring none (LOGWEIR_SERVICE)")
     pipe.add_argument("--tee", action="store_true", help="also write each line to standard output")
+    pipe.set_defaults(spool=None)
+    drain = commands.add_parser(
+        "drain",
+        help="send what dead processes have left in a spool",
+        description="Send, in order, what processes have left in a spool that were killed, and delete it. "
+        "What living processes have there is theirs.",
+    )
+    drain.add_argument("--url", help=_URL)
+    drain.add_argument("--token", help=_TOKEN)
+    drain.add_argument("--spool", help="the spool's folder (LOGWEIR_SPOOL)")
+    drain.add_argument(
+        "--seconds", type=float, default=DRAIN_SECONDS, help=f"give up after so long ({DRAIN_SECONDS:g})"
+    )
+    drain.set_defaults(service=None)
     return parser.parse_args(arguments)
 
 

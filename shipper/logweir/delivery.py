@@ -91,6 +91,8 @@ class Delivery:
         self._plain_retry = False
         self._failures = 0
         self._highest_sent = self._replaced = 0
+        self.oldest = b""
+        """How the first line begins that is not delivered, as of the last step."""
 
     @property
     def is_failing(self) -> bool:
@@ -100,6 +102,7 @@ class Delivery:
     def step(self, *, timeout_seconds: float | None = None) -> float:
         """Send the next batch, if there is one, and deal with the answer. Returns the seconds to wait."""
         batch = self._next_batch()
+        self.oldest = bytes(batch[0].data[:64]) if batch else b""
         if not batch:
             self._late = False
             return 0.0
@@ -154,6 +157,7 @@ class Delivery:
         """Let batches grow while more waits; after an outage also wait, for others come back too."""
         if self._source.is_empty():
             self._late = False
+            self.oldest = b""
             self._usual_bytes = USUAL_BATCH_BYTES
             return 0.0
         self._usual_bytes = min(2 * self._usual_bytes, MAX_BATCH_BYTES)

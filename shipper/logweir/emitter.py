@@ -20,6 +20,8 @@ from logweir.stdout import StdoutTransport
 from logweir.tally import Tally
 
 _NUMBER: Final = levels.NUMBER
+_NOTHING: Final = 1000
+"""A threshold that no event reaches."""
 
 
 class Emitter:
@@ -28,10 +30,10 @@ class Emitter:
     def __init__(self, settings: Settings, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self.settings = settings
         self._clock_ns = clock_ns
-        self._threshold = _NUMBER[settings.level]
+        self._threshold = _NUMBER[settings.level] if settings.enabled else _NOTHING
         self._notices = Notices()
-        self.sink = _open_sink(settings, self._notices)
-        self._samplers = Samplers(settings.samplers, notices=self._notices)
+        self.sink = _open_sink(settings, self._notices, report=self._report)
+        self._samplers = Samplers(settings.samplers if settings.enabled else (), notices=self._notices)
         self._identify()
         after_fork_in_child(self._identify)
 
@@ -119,12 +121,22 @@ class Emitter:
         dropped = {**counted.get("dropped", {}), **self._tally.by_reason()}
         return {**counted, "dropped": dropped, "encode_errors": self._encoder.encode_errors}
 
+    def _report(self) -> None:
+        """Emit what `stats` tells, whatever the lowest level is. Called by the sender each minute."""
+        try:
+            told = {f"shipper_{key}": value for key, value in self.stats().items() if value is not None}
+            dropped = told.get("shipper_dropped", {})
+            told["shipper_dropped_events"] = sum(sum(levels.values()) for levels in dropped.values())
+            self._put(self._encoder.encode("logweir.shipper.stats", "info", told, {}), "info")
+        except Exception as fault:  # noqa: BLE001 - see emit
+            self._notices.say("report", f"stats could not be emitted: {type(fault).__name__}: {fault}")
+
     @property
     def _transport(self) -> Transport | None:
         return self.sink if isinstance(self.sink, Transport) else None
 
 
-def _open_sink(settings: Settings, notices: Notices) -> Sink:
+def _open_sink(settings: Settings, notices: Notices, *, report: Callable[[], None]) -> Sink:
     if settings.to == "stdout":
         return StdoutTransport(notices=notices)
     if settings.to == "http":
@@ -135,6 +147,7 @@ def _open_sink(settings: Settings, notices: Notices) -> Sink:
             max_queue_bytes=settings.max_queue_bytes,
             notices=notices,
             plan=_plan(settings),
+            report=report,
         )
     assert not isinstance(settings.to, str)
     return settings.to

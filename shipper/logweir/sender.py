@@ -6,10 +6,12 @@ It collects for up to 200 ms after an event, sleeps while there is none, and end
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
 DEFAULT_QUEUE_BYTES: Final = 64 * 1024 * 1024
 COLLECT_SECONDS: Final = 0.2
 FLUSH_POLL_SECONDS: Final = 0.005
+REPORT_SECONDS: Final = 60.0
+_TIMESTAMP: Final = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)"')
 THREAD_NAME: Final = "logweir-sender"
 
 
@@ -52,7 +56,7 @@ class Lane:
 class HttpTransport:
     """Sends events to the service at `url`. `put` queues one, and never waits."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is what a test or another front must choose
         self,
         url: str,
         *,
@@ -62,9 +66,13 @@ class HttpTransport:
         backoff: Callable[[int], float] = backoff_seconds,
         notices: Notices | None = None,
         plan: Plan | None = None,
+        report: Callable[[], None] = lambda: None,
+        report_seconds: float = REPORT_SECONDS,
     ) -> None:
         self._notices = notices or Notices()
         self._tally = Tally()
+        self._report = report
+        self._report_seconds = report_seconds
         self._make_post = make_post or (lambda: HttpPost(url, token=token))
         self._backoff = backoff
         self._backlog: Queue = (
@@ -84,6 +92,7 @@ class HttpTransport:
         self._post: Post | None = None
         self._lanes: dict[Source, Lane] = {}
         self._counts = Counts()
+        self._report_at = time.monotonic() + self._report_seconds
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._sending = threading.Lock()
         self._urgent = self._retry_now = self._closing = self._exiting = False
@@ -125,11 +134,22 @@ class HttpTransport:
             "rejected": counts.rejected,
             "queued": queue.queued,
             "queued_bytes": queue.used_bytes,
+            "spool_bytes": queue.used_bytes if isinstance(queue, Spool) else 0,
+            "oldest_unsent_age_seconds": self._oldest_age(),
             "dropped": self._tally.by_reason(),
             "posts": counts.posts,
             "retries": counts.retries,
             "last_error": counts.last_error,
         }
+
+    def _oldest_age(self) -> float:
+        """Since the event that waits longest was made, as far as the sender has looked; 0 for none."""
+        ages = [
+            time.time() - datetime.fromisoformat(found[1].decode()).timestamp()
+            for lane in tuple(self._lanes.values())
+            if (found := _TIMESTAMP.match(lane.delivery.oldest))
+        ]
+        return max([0.0, *ages])
 
     def wait_for_room(self) -> None:
         """Block until half of the queue is free: for a reader that can wait, such as a pipe's."""
@@ -246,9 +266,15 @@ class HttpTransport:
         return any(lane.delivery.is_failing for lane in self._lanes.values())
 
     def _upkeep(self) -> float:
+        """What is due from time to time; returns the seconds until it is due again."""
+        left = self._report_at - time.monotonic()
+        if left <= 0:
+            self._report_at += self._report_seconds - min(0.0, left + self._report_seconds)
+            left = self._report_seconds
+            self._report()
         with self._sending:
             try:
-                return self._backlog.upkeep()
+                return min(left, self._backlog.upkeep())
             except Exception as fault:  # noqa: BLE001 - see _send
                 self._notices.say("upkeep", f"the spool cannot be kept up: {type(fault).__name__}: {fault}")
                 return MAX_DELAY_SECONDS

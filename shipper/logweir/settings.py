@@ -59,6 +59,8 @@ class Settings:
     """Whether that folder lies among those of other users."""
     max_spool_bytes: int
     samplers: tuple[Sampler, ...]
+    enabled: bool
+    """False: nothing is emitted."""
     server_name: str
 
 
@@ -115,6 +117,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         shared_spool=not spool,
         max_spool_bytes=_spool_bytes(arguments.max_spool_bytes, environ),
         samplers=_samplers(arguments.samplers, environ),
+        enabled=_switch("LOGWEIR_ENABLED", _first(environ, "LOGWEIR_ENABLED")),
         server_name=socket.gethostname(),
     )
 
@@ -187,10 +190,14 @@ def _level(argument: str | None, environ: Mapping[str, str]) -> str:
 
 def _promote(argument: bool | None, environ: Mapping[str, str]) -> bool:
     """ENABLE_SENTRY=false is a kill switch, so it wins over the argument."""
-    text = _first(environ, "ENABLE_SENTRY") or "true"
+    return _switch("ENABLE_SENTRY", _first(environ, "ENABLE_SENTRY")) and argument is not False
+
+
+def _switch(name: str, text: str | None) -> bool:
+    text = text or "true"
     if text.lower() not in _FALSE | _TRUE:
-        raise ValueError(f"ENABLE_SENTRY: {text!r} is neither true nor false")
-    return argument is not False and text.lower() in _TRUE
+        raise ValueError(f"{name}: {text!r} is neither true nor false")
+    return text.lower() in _TRUE
 
 
 def _queue_bytes(argument: int | None) -> int:

@@ -28,6 +28,19 @@ def orphans(folder: Path, *, beside: Collection[Path], most: int) -> Iterator[St
             yield stream
 
 
+def streams_in(folder: Path) -> list[Path]:
+    """The folders of finished streams, the oldest first."""
+    return [path for path in _folders(folder) if not path.name.startswith(UNBORN)]
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the stream in the folder `path`."""
+    lock = take_lock(path)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
 def folder_bytes(folder: Path, *, beside: Collection[Path]) -> int:
     """What the streams of other processes take."""
     total = 0

@@ -267,8 +267,9 @@ class Spool:
     def _open_stream(self) -> None:
         if self._plan.shared:
             make_private(self._plan.folder)
-        self._stream = Stream.create(self._folder)
-        self._own.append(self._stream)
+        stream = Stream.create(self._folder)
+        self._own.append(stream)
+        self._stream = stream
 
     def _next_size(self, needed: int = 0) -> int:
         stream = self._stream
@@ -318,7 +319,8 @@ class Spool:
 
     def sources(self) -> list[Source]:
         """What is to be sent of this process, the oldest first."""
-        waiting: list[Source] = [stream for stream in tuple(self._own)[:1] if not stream.is_empty()]
+        waiting: list[Source] = []
+        waiting += [stream for stream in tuple(self._own) if not stream.is_empty()][:1]
         if not self._memory.is_empty():
             waiting.append(self._memory)
             waiting.sort(key=_age)
