@@ -179,6 +179,17 @@ def test_ids_are_taken_from_a_trusted_request_only(sink: CapturingSink) -> None:
     assert untrusted["correlation_id"] != TRACE
 
 
+@WAYS
+def test_among_other_middleware_it_is_what_they_take_it_for(
+    sink: CapturingSink, ask: Ask, prefix: str
+) -> None:
+    around = ["django.middleware.security.SecurityMiddleware", "logweir.django.Middleware"]
+    with override_settings(MIDDLEWARE=[*around, "django.middleware.common.CommonMiddleware"]):
+        answer = ask(f"{prefix}/orders/1/")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Correlation-ID"] == sink.named("http.request")[0]["correlation_id"]
+
+
 def test_a_slow_request_is_an_event_of_its_own(sink: CapturingSink) -> None:
     with override_settings(LOGWEIR={"slow_seconds": 0.000_001}):
         ask_sync("/orders/1/")
