@@ -111,8 +111,6 @@ class _Hook:
 
     def install(self) -> None:
         """Stand in, on top of whoever does now; one that stands below another already closes its tap."""
-        if self._ours is not _INHERITED and self._stands() is self._ours:
-            return
         self.uninstall()
         self._tap = _Tap()
         self._earlier = self._stands()
