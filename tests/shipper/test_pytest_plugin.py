@@ -220,6 +220,19 @@ def test_a_test_that_does_not_ask_for_it_imports_nothing(run: Any) -> None:
     """).assert_outcomes(passed=1)
 
 
+def test_events_are_seen_where_the_environment_switches_them_off(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGWEIR_ENABLED", "false")
+    run("""
+    import logweir, shop
+
+    def test_it(logweir_events):
+        shop.main()
+        logweir_events.one("order.created")
+    """).assert_outcomes(passed=1)
+
+
 def test_a_broken_environment_does_not_stop_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGWEIR_URL", "ftp://nowhere")
     run("""
