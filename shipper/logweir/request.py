@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
-from urllib.parse import unquote_plus
 
 from logweir import context, process
 from logweir.propagation import accept
-from logweir.redact import REDACTED, is_secret, mask
+from logweir.query import without_secrets
 from logweir.spans import Span
 
 SERVED: Final = "logweir.served"
@@ -35,8 +34,6 @@ _TOLD_OF_FAILURES: Final = frozenset(
     {b"accept", b"accept-encoding", b"accept-language", b"content-type", b"host", b"origin"}
 )
 """Request headers that stand in the event of a request that failed. They identify nobody and open nothing."""
-_SECRET_PARAMETERS: Final = frozenset({"code", "sig", "signature", "x-amz-signature", "x-goog-signature"})
-"""Of queries: what a signed address or an OAuth answer is worth."""
 
 _open: Final[set[int]] = set()
 """The ids of requests that have not ended; one that a server forgets takes its own away."""
@@ -71,25 +68,9 @@ class Request:
     """
 
     __slots__ = (
-        "_answered_seconds",
-        "_client",
-        "_ended",
-        "_headers",
-        "_inside",
-        "_is_left",
-        "_outside",
-        "_policy",
-        "_query",
-        "_span",
-        "_started",
-        "body_bytes",
-        "correlation_id",
-        "error",
-        "gone",
-        "method",
-        "path",
-        "route",
-        "status",
+        *("_answered_seconds", "_client", "_ended", "_headers", "_inside", "_is_left"),
+        *("_outside", "_policy", "_query", "_span", "_started"),
+        *("body_bytes", "correlation_id", "error", "gone", "method", "path", "route", "status"),
     )
 
     def __init__(
@@ -231,7 +212,7 @@ class Request:
             "span_kind": "server",
         }
         if self._query:
-            fields["url_query"] = _without_secrets(self._query)
+            fields["url_query"] = without_secrets(self._query)
         if self.method is not None:
             fields["http_request_method"] = self.method
             if self.body_bytes is not None:
@@ -253,14 +234,3 @@ class Request:
             for name, value in self._headers
             if name in _TOLD_OF_FAILURES
         }
-
-
-def _without_secrets(query: str) -> str:
-    """The query with the values of secret parameters replaced; what is cut or odd stays as it is."""
-    kept = []
-    for pair in query.split("&"):
-        name, equals, _ = pair.partition("=")
-        plain = unquote_plus(name)
-        secret = equals and (is_secret(plain) or plain.lower() in _SECRET_PARAMETERS)
-        kept.append(f"{name}={REDACTED}" if secret else pair)
-    return mask("&".join(kept))
