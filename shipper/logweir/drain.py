@@ -45,6 +45,10 @@ def drain(
     services = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     streams = [stream for each in services for stream in orphans(each, beside=(), most=1_000_000)]
     in_use = sum(is_locked(path) for each in services for path in streams_in(each)) - len(streams)
+    for stream in [each for each in streams if each.is_too_old()]:
+        tally.add("expired", "info", stream.count())
+        streams.remove(stream)
+        stream.remove()
     waiting = {
         stream: Delivery(
             stream, post, counts=counts, tally=tally, notices=notices, backoff=backoff, late=True

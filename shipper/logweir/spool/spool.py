@@ -343,6 +343,9 @@ class Spool:
     def upkeep(self) -> float:
         """What the sender does for the application's threads ahead of time. Returns when to do it again."""
         now = self._clock()
+        for stream in (*self._own, *self.adopted):
+            if not stream.folder.is_dir():
+                self._forget(stream)
         if self._lost and all(stream.is_empty() for stream in self._own):
             self.tell_loss()
         if self._wants_spare and self._spare is None:
@@ -354,7 +357,12 @@ class Spool:
             self._others_bytes = folder_bytes(self._folder, beside=[each.folder for each in self._own])
             mine = {each.folder for each in (*self._own, *self.adopted)}
             for stream in orphans(self._folder, beside=mine, most=MAX_ADOPTED - len(self.adopted)):
-                self.adopted.append(stream)
+                if stream.is_too_old():
+                    self._tally.add("expired", "info", stream.count())
+                    self._notices.say("expired", f"{stream.folder} is older than 72 hours, and deleted")
+                    stream.remove()
+                else:
+                    self.adopted.append(stream)
         due_at = self._mend_at if self._broken else self._adopt_at
         if self._plan.sync and not self.is_empty():
             self.sync()
@@ -369,6 +377,22 @@ class Spool:
                     stream.sync()
             except OSError as fault:
                 self._notices.say("sync", f"the spool in {self._folder} could not be synced: {fault}")
+
+    def _forget(self, stream: Stream) -> None:
+        """Go on without a stream whose folder somebody has deleted."""
+        self._notices.say("vanished", f"{stream.folder} was deleted, with the events that waited there")
+        with self._change() as whole:
+            if not whole:
+                return
+            if stream is self._stream:
+                self._stream = self._spare = None
+                self._stop_writing()
+            if stream in self._own:
+                self._released += stream.released
+                self._own.remove(stream)
+            else:
+                self.adopted.remove(stream)
+        stream.close()
 
     def _prepare(self) -> None:
         """Allocate the next segment."""

@@ -11,6 +11,8 @@ import fcntl
 import itertools
 import os
 import shutil
+import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +31,9 @@ IDENTITY_NAME: Final = "identity"
 to be subtracted from the segments' numbers."""
 UNBORN: Final = ".new-"
 """How the names of folders begin that are not finished."""
+
+MAX_AGE_SECONDS: Final = 72 * 3600
+"""Less than half of what the service remembers a stream for."""
 
 _CONTROL: Final = b'{"_'
 """How control lines begin, and no event does."""
@@ -120,15 +125,17 @@ class Stream:
         return batch
 
     def _waiting(self, max_bytes: int) -> Iterator[Chunk]:
-        """What waits, in parts of at most `max_bytes` or one line."""
+        """What waits, in parts of `max_bytes` together; then line by line."""
+        left = max_bytes
         for segment in tuple(self.segments):
             start, end = segment.acked, segment.end
             while start < end:
-                data = segment.read(start, max_bytes)
+                data = segment.read(start, left)
                 data = data[: data.rfind(b"\n") + 1] or _one_line(segment.read(start, segment.size))
                 if not data:
                     break
                 start += len(data)
+                left = max(left - len(data), 1)
                 yield from _chunks(data)
             if segment is not self.segments[0]:
                 segment.park()
@@ -180,6 +187,15 @@ class Stream:
         if any(new):
             _sync_folder(self.folder)
             _sync_folder(self.folder.parent)
+
+    def count(self) -> int:
+        """The numbers of the lines that wait, read from the files."""
+        return sum(chunk.numbers for chunk in self._waiting(sys.maxsize))
+
+    def is_too_old(self) -> bool:
+        """Whether the service may have forgotten what it knows of the stream, and would store twice."""
+        written = [segment.path.stat().st_mtime for segment in self.segments]
+        return bool(written) and time.time() - max(written) > MAX_AGE_SECONDS
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -205,10 +206,60 @@ def test_an_event_wakes_the_sender_once_until_it_sleeps_again(opened: Opened) ->
 
 def test_a_folder_that_vanishes_costs_what_was_in_it_and_no_more(opened: Opened) -> None:
     opened.put(1)
+    first = opened.spool._own[0]
+    opened.put(2)
     shutil.rmtree(opened.spool._folder)
-    for number in range(300):
-        opened.put(number, padding=1000)
-    opened.now = 10.0
     opened.spool.upkeep()
-    opened.put(1000)
+    assert first not in opened.spool._own
+    opened.put(3)
     assert opened.spool._own[-1].folder.exists()
+    assert [each["n"] for each in opened.take()] == [3]
+    assert b"was deleted" in opened.said[0]
+    assert opened.spool.sleep_if_empty(lambda: None)
+    assert opened.spool.accepted == opened.spool.released
+
+
+def test_what_was_left_more_than_72_hours_ago_is_dropped_and_counted(tmp_path: Path) -> None:
+    dead, living = Opened(tmp_path), Opened(tmp_path)
+    for number in range(7):
+        dead.put(number)
+    stream = dead.spool._own[0]
+    stream.close()
+    os.utime(stream.segments[0].path, (0, 0))
+    living.put(100)
+    living.spool.upkeep()
+    assert living.tally.by_reason() == {"expired": {"info": 7}}
+    assert not stream.folder.exists()
+    assert living.spool.adopted == []
+
+
+def test_another_identity_of_a_stream_is_known_to_who_adopts_it(tmp_path: Path) -> None:
+    opened = Opened(tmp_path)
+    for number in range(10):
+        opened.put(number)
+    stream = opened.spool._own[0]
+    stream.release(stream.front(max_lines=4, max_bytes=100_000))
+    stream.open_stream()
+    stream.release(stream.front(max_lines=2, max_bytes=100_000))
+    assert stream.stream != stream.folder.name
+    stream.close()
+    adopted = Stream.adopt(stream.folder)
+    assert adopted is not None
+    assert (adopted.stream, adopted.next_number) == (stream.stream, 3)
+    (left,) = adopted.front(max_lines=100, max_bytes=100_000)
+    assert [orjson.loads(each)["n"] for each in bytes(left.data).splitlines()] == [6, 7, 8, 9]
+    adopted.close()
+
+
+def test_who_holds_the_lock_keeps_the_stream(tmp_path: Path) -> None:
+    opened = Opened(tmp_path)
+    opened.put(1)
+    folder = opened.spool._own[0].folder
+    assert Stream.adopt(folder) is None
+    opened.spool.let_go_of_adopted()
+    opened.spool._own[0].close()
+    adopted = Stream.adopt(folder)
+    assert adopted is not None
+    assert Stream.adopt(folder) is None
+    adopted.remove()
+    assert Stream.adopt(folder) is None
