@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import orjson
 
-from logweir.backlog import Chunk, Source
 from logweir.encode import MAX_EVENT_BYTES
 from logweir.fields import TRUNCATED
 from logweir.notices import Notices
 from logweir.post import Answer, Post
+from logweir.source import Chunk, Source
 from logweir.tally import Tally
 from logweir.verdict import (
     MAX_DELAY_SECONDS,

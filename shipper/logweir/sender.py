@@ -15,11 +15,12 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from logweir.backlog import Backlog, Put, Queue, Source
+from logweir.backlog import Backlog
 from logweir.delivery import Counts, Delivery
 from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
 from logweir.post import HttpPost, Post
+from logweir.source import Put, Queue, Source
 from logweir.spool.spool import Plan, Spool
 from logweir.tally import Tally
 from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
@@ -216,19 +217,21 @@ class HttpTransport:
     def _send(self, sources: Sequence[Source], *, timeout_seconds: float | None = None) -> float:
         """One request for the first stream whose turn it is; returns the seconds until the next one's.
 
-        The thread and a flush at exit take turns.
+        The thread and a flush at exit take turns; a flush in the midst of one, by a signal handler, gives up.
         """
-        with self._sending:
-            _this_thread.posting = True
-            try:
-                return self._step(sources, timeout_seconds)
-            except Exception as fault:  # noqa: BLE001 - a thread that died would keep all later events unsent
-                self._notices.say(
-                    "sender", f"sending failed, and is tried again: {type(fault).__name__}: {fault}"
-                )
-                return MAX_DELAY_SECONDS
-            finally:
-                _this_thread.posting = False
+        if not self._sending.acquire(timeout=-1 if timeout_seconds is None else timeout_seconds):
+            return 0.0
+        _this_thread.posting = True
+        try:
+            return self._step(sources, timeout_seconds)
+        except Exception as fault:  # noqa: BLE001 - a thread that died would keep all later events unsent
+            self._notices.say(
+                "sender", f"sending failed, and is tried again: {type(fault).__name__}: {fault}"
+            )
+            return MAX_DELAY_SECONDS
+        finally:
+            _this_thread.posting = False
+            self._sending.release()
 
     def _step(self, sources: Sequence[Source], timeout_seconds: float | None) -> float:
         self._backlog.sync()

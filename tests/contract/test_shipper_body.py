@@ -12,11 +12,12 @@ from typing import Any
 
 import orjson
 
-from logweir.backlog import Backlog, Chunk
+from logweir.backlog import Backlog
 from logweir.delivery import Delivery
 from logweir.encode import Encoder
 from logweir.notices import Notices
 from logweir.post import Answer
+from logweir.source import Chunk
 from logweir.tally import Tally
 
 GOLDEN = Path(__file__).with_name("shipper_body.ndjson")

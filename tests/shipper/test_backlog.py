@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from logweir import backlog as backlog_module
-from logweir.backlog import Backlog, Chunk
+from logweir.backlog import Backlog
+from logweir.source import Chunk
 from logweir.tally import Tally
 
 LINE = b'{"event":"a.b"}\n'

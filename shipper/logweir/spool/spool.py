@@ -17,9 +17,10 @@ from mmap import mmap
 from pathlib import Path
 from typing import Final
 
-from logweir.backlog import BELOW_WARNING, RESERVED_SHARE, Backlog, Chunk, Source
+from logweir.backlog import BELOW_WARNING, RESERVED_SHARE, Backlog
 from logweir.fork import mark_of_this_process
 from logweir.notices import Notices
+from logweir.source import Chunk, Source
 from logweir.spool.adoption import folder_bytes, orphans
 from logweir.spool.place import can_map, make_private
 from logweir.spool.segment import END, MappedWriter, Segment, Writer
@@ -95,7 +96,7 @@ class Spool:
         self._spare: Segment | None = None
         self._wants_spare = self._broken = False
         self._lost = 0
-        self._own: deque[Stream] = deque()
+        self._own: list[Stream] = []
         self.adopted: list[Stream] = []
         self._memory = Backlog(max_bytes=MEMORY_BYTES, tally=tally, wake=lambda: None)
         self._others_bytes = 0
@@ -320,7 +321,7 @@ class Spool:
     def sources(self) -> list[Source]:
         """What is to be sent of this process, the oldest first."""
         waiting: list[Source] = []
-        waiting += [stream for stream in tuple(self._own) if not stream.is_empty()][:1]
+        waiting += [stream for stream in self._own[:] if not stream.is_empty()][:1]
         if not self._memory.is_empty():
             waiting.append(self._memory)
             waiting.sort(key=_age)
@@ -373,7 +374,7 @@ class Spool:
         """Bring what waits to the disk itself, where that is promised."""
         if self._plan.sync:
             try:
-                for stream in tuple(self._own):
+                for stream in self._own[:]:
                     stream.sync()
             except OSError as fault:
                 self._notices.say("sync", f"the spool in {self._folder} could not be synced: {fault}")
@@ -425,7 +426,7 @@ class Spool:
 
     def has_full_chunk(self) -> bool:
         """Whether there is a reason to send before the collecting time is over."""
-        own = tuple(self._own)
+        own = self._own[:]
         if len(own) > 1 or not self._memory.is_empty():
             return True
         if not own or not own[0].segments:
@@ -436,7 +437,7 @@ class Spool:
     def is_empty(self) -> bool:
         """Whether nothing of this process waits, neither events nor a loss to be told."""
         waits = self._aside or self._lost or not self._memory.is_empty()
-        return not waits and all(stream.is_empty() for stream in tuple(self._own))
+        return not waits and all(stream.is_empty() for stream in self._own[:])
 
     def sleep_if_empty(self, fall_asleep: Callable[[], None]) -> bool:
         """Where nothing waits, call `fall_asleep` and be true; from then on the next event calls `wake`."""
@@ -467,7 +468,7 @@ class Spool:
     @property
     def released(self) -> int:
         """Of those, what is delivered or given up."""
-        own = sum(stream.released for stream in tuple(self._own))
+        own = sum(stream.released for stream in self._own[:])
         return self._released + own + self._memory.released
 
     @property
@@ -478,7 +479,7 @@ class Spool:
     @property
     def used_bytes(self) -> int:
         """The room that this process takes, of `max_bytes`."""
-        return sum(stream.size for stream in tuple(self._own))
+        return sum(stream.size for stream in self._own[:])
 
     @property
     def free_share(self) -> float:

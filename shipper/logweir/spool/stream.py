@@ -21,8 +21,8 @@ from uuid import uuid4
 
 import orjson
 
-from logweir.backlog import Chunk
 from logweir.fields import CLOSED, LOST
+from logweir.source import Chunk
 from logweir.spool.segment import HEADER_BYTES, SUFFIX, NotASegment, Segment
 
 LOCK_NAME: Final = "lock"
@@ -45,7 +45,7 @@ class Stream:
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
         self.stream = folder.name
-        self.segments: deque[Segment] = deque()
+        self.segments: list[Segment] = []
         self.next_number = 1
         self.released = 0
         self.finished = False
@@ -127,7 +127,7 @@ class Stream:
     def _waiting(self, max_bytes: int) -> Iterator[Chunk]:
         """What waits, in parts of `max_bytes` together; then line by line."""
         left = max_bytes
-        for segment in tuple(self.segments):
+        for segment in self.segments[:]:
             start, end = segment.acked, segment.end
             while start < end:
                 data = segment.read(start, left)
@@ -163,7 +163,7 @@ class Stream:
         """Remove segments that are delivered and written no more; the next one first learns its number."""
         while len(self.segments) > 1 and self.segments[0].acked >= self.segments[0].end:
             self.segments[1].first = self._shift + self.next_number
-            head = self.segments.popleft()
+            head = self.segments.pop(0)
             head.remove()
             self._removed += head.size
 
@@ -183,7 +183,7 @@ class Stream:
 
     def sync(self) -> None:
         """Bring all lines to the disk itself. Raises OSError."""
-        new = [segment.sync() for segment in tuple(self.segments)]
+        new = [segment.sync() for segment in self.segments[:]]
         if any(new):
             _sync_folder(self.folder)
             _sync_folder(self.folder.parent)
@@ -199,7 +199,7 @@ class Stream:
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._ending and all(segment.acked >= segment.end for segment in tuple(self.segments))
+        return not self._ending and all(segment.acked >= segment.end for segment in self.segments[:])
 
     @property
     def size(self) -> int:
