@@ -76,14 +76,10 @@ async def _start(stack: AsyncExitStack, data: Path) -> tuple[Program, Program, P
         return await stack.enter_async_context(running(name, command, environ))
 
     ingest = await start("the ingest service", service(data), environment("LOGWEIR_RULES", "SENTRY_DSN"))
-    payments = await start(
-        "payments", application("deploy.demo.payments:app"), environment(LOGWEIR_URL=ingest.url)
-    )
-    front = await start(
-        "the shop",
-        application("deploy.demo.shop:app"),
-        environment(LOGWEIR_URL=ingest.url, PAYMENTS_URL=payments.url),
-    )
+    shipping = environment(LOGWEIR_URL=ingest.url, LOGWEIR_SPOOL=str(data.with_name("spool")))
+    payments = await start("payments", application("deploy.demo.payments:app"), shipping)
+    shop_environ = {**shipping, "PAYMENTS_URL": payments.url}
+    front = await start("the shop", application("deploy.demo.shop:app"), shop_environ)
     return ingest, payments, front
 
 
