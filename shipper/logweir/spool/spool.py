@@ -28,8 +28,9 @@ from logweir.spool.stream import Stream
 from logweir.tally import Tally
 
 FIRST_SEGMENT_BYTES: Final = 128 * 1024
-MAX_SEGMENT_BYTES: Final = 1024 * 1024
-"""A process that says little takes little; one that says much seldom needs the next segment."""
+MAX_SEGMENT_BYTES: Final = 256 * 1024
+"""A process that says little takes little. A segment of 1 MiB takes 1 ms to make, more than an application
+should wait where the sender had no time to make it ahead."""
 PAGE_BYTES: Final = 4096
 MEMORY_BYTES: Final = 16 * 1024 * 1024
 """What may wait in memory while the disk takes nothing."""
