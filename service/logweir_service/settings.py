@@ -19,7 +19,20 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-OF_THE_SHIPPER: Final = frozenset({"LOGWEIR_SERVICE", "LOGWEIR_TOKEN", "LOGWEIR_URL"})
+OF_THE_SHIPPER: Final = frozenset(
+    {
+        "LOGWEIR_DURABILITY",
+        "LOGWEIR_ENABLED",
+        "LOGWEIR_SAMPLERS",
+        "LOGWEIR_SERVICE",
+        "LOGWEIR_SLOW_BLOCK_SECONDS",
+        "LOGWEIR_SLOW_REQUEST_SECONDS",
+        "LOGWEIR_SPOOL",
+        "LOGWEIR_SPOOL_BYTES",
+        "LOGWEIR_TOKEN",
+        "LOGWEIR_URL",
+    }
+)
 """Variables that applications read; they may stand in the same environment."""
 
 _OF_KUBERNETES: Final = re.compile(
