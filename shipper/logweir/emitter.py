@@ -15,7 +15,7 @@ from logweir.samplers import Samplers, is_sampling
 from logweir.sender import HttpTransport
 from logweir.settings import Settings
 from logweir.sink import Sink, Transport
-from logweir.spool.spool import Plan
+from logweir.spool.place import Plan
 from logweir.stdout import StdoutTransport
 from logweir.tally import Tally
 

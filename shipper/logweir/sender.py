@@ -21,7 +21,8 @@ from logweir.fork import after_fork_in_child
 from logweir.notices import Notices
 from logweir.post import HttpPost, Post
 from logweir.source import Put, Queue, Source
-from logweir.spool.spool import Plan, Spool
+from logweir.spool.place import Plan
+from logweir.spool.spool import Spool
 from logweir.tally import Tally
 from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
 

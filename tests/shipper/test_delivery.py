@@ -16,7 +16,7 @@ import pytest
 from logweir.notices import Notices
 from logweir.post import HttpPost
 from logweir.sender import HttpTransport
-from logweir.spool.spool import Plan
+from logweir.spool.place import Plan
 from tests.shipper.service import Fault, PlayedService
 
 PLANS: list[Plan | None] = [None]
@@ -312,7 +312,7 @@ UNTOLD_FORK = """
 import ctypes, os, sys
 from pathlib import Path
 from logweir.sender import HttpTransport
-from logweir.spool.spool import Plan
+from logweir.spool.place import Plan
 url, folder = sys.argv[1:]
 plan = Plan(folder=Path(folder), service="shop", max_bytes=64 << 20) if folder else None
 sender = HttpTransport(url, plan=plan)

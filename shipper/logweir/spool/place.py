@@ -7,6 +7,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,19 @@ MAPPABLE: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs"})
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OCTAL: Final = re.compile(r"\\(\d{3})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Where the events of a service wait, and how many."""
+
+    folder: Path
+    service: str
+    max_bytes: int
+    sync: bool = False
+    """Whether what is sent, or waits for a second, is on the disk itself."""
+    shared: bool = False
+    """Whether `folder` lies among folders of other users."""
 
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -17,7 +17,7 @@ from tests.faults.mutants import ROOT, Edit, Mutant, MutantOutdated
 
 _SECONDS: Final = 15
 _SEEDS: Final = (1, 2, 3)
-_SPOOL: Final = "shipper/logweir/spool/spool.py"
+_WRITING: Final = "shipper/logweir/spool/writing.py"
 _SENDER: Final = "shipper/logweir/sender.py"
 
 MUTANTS: Final = {
@@ -36,9 +36,9 @@ MUTANTS: Final = {
         ),
     ),
     "the mark behind the last whole line moves with every 50th event": Mutant(
-        Edit(_SPOOL, "    _writer: Writer | None\n", '    _held = b""\n    _writer: Writer | None\n'),
+        Edit(_WRITING, "    _writer: Writer | None\n", '    _held = b""\n    _writer: Writer | None\n'),
         Edit(
-            _SPOOL,
+            _WRITING,
             "                    self._map[start:end] = line\n                    marks[END] = end\n",
             "                    self._held += line\n"
             "                    end = start + len(self._held)\n"

@@ -15,7 +15,7 @@ from logweir.notices import Notices
 from logweir.post import Answer
 from logweir.sender import HttpTransport
 from logweir.settings import Arguments, read
-from logweir.spool.spool import Plan
+from logweir.spool.place import Plan
 from logweir.tally import Tally
 from logweir.verdict import backoff_seconds
 from tests.shipper.service import Fault, PlayedService

@@ -14,8 +14,9 @@ import orjson
 import pytest
 
 from logweir.notices import Notices
-from logweir.spool import spool as spool_module
-from logweir.spool.spool import Plan, Spool
+from logweir.spool import writing
+from logweir.spool.place import Plan
+from logweir.spool.spool import Spool
 from logweir.spool.stream import Stream
 from logweir.tally import Tally
 
@@ -90,6 +91,15 @@ def test_a_full_spool_drops_the_new_keeps_a_tenth_for_warnings_and_tells_in_its_
     assert opened.spool.accepted == opened.spool.released
 
 
+def test_a_loss_stands_before_a_shorter_event_that_still_had_room(opened: Opened) -> None:
+    number = 0
+    while not opened.tally.by_reason():
+        opened.put(number, padding=1000)
+        number += 1
+    opened.put(5000)
+    assert opened.take()[-2:] == [{"_lost": {"count": 1}}, orjson.loads(line(5000))]
+
+
 def test_what_other_processes_have_there_counts_too(tmp_path: Path) -> None:
     first, second = Opened(tmp_path), Opened(tmp_path)
     for number in range(2000):
@@ -152,7 +162,7 @@ def test_a_signal_handler_that_raises_in_put_leaves_nothing_broken(opened: Opene
     left = iter(range(calls))
 
     def interrupt(frame: Any, event: str, argument: Any) -> None:
-        if frame.f_code.co_filename == spool_module.__file__ and next(left, None) is None:
+        if frame.f_code.co_filename == writing.__file__ and next(left, None) is None:
             sys.setprofile(None)
             raise Interrupted
 
