@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from logweir import loguru as loguru
     from logweir import samplers as samplers
     from logweir import structlog as structlog
+    from logweir import system as system
     from logweir import testing as testing
     from logweir import wsgi as wsgi
     from logweir.carried import carry, resume
@@ -93,6 +94,7 @@ _DOORS: Final = frozenset(
         "loguru",
         "samplers",
         "structlog",
+        "system",
         "testing",
         "wsgi",
     }

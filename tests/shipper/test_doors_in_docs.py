@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.config
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,25 @@ def as_it_was() -> Iterator[None]:
     loguru.logger.remove()
     structlog.reset_defaults()
     logweir.capture.uninstall()
+
+
+def test_every_name_in_the_documents_is_there_after_import_logweir() -> None:
+    pages = [PAGE.parents[1] / "README.md", *PAGE.parent.glob("*.md")]
+    written = {
+        name
+        for page in pages
+        for name in re.findall(r"(?<![\w./-])logweir(?:\.\w+)+", page.read_text())
+        if not name.startswith("logweir.shipper.")
+    }
+    assert "logweir.system.System" in written
+    resolved = subprocess.run(
+        [sys.executable, "-c", "import logweir\n" + "\n".join(sorted(written))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert resolved.returncode == 0, resolved.stderr
 
 
 def test_there_is_a_block_for_every_door_and_none_is_longer_than_five_lines() -> None:
