@@ -114,11 +114,14 @@ def test_what_other_processes_have_there_counts_too(tmp_path: Path) -> None:
 
 def test_a_stream_grows_by_segments_that_the_sender_made_ahead(opened: Opened) -> None:
     sizes = []
+    ahead = 0
     for number in range(500):
         opened.put(number, padding=1000)
         opened.spool.upkeep()
+        ahead += opened.spool._spare is not None
         sizes.append(len(list(opened.spool._folder.rglob("*.ndjson"))))
     assert max(sizes) > 3
+    assert ahead > 100, "half of a segment before it is needed"
     assert [each["n"] for each in opened.take()] == list(range(500))
     assert len(list(opened.spool._folder.rglob("*.ndjson"))) <= 2
 
