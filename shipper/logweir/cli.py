@@ -26,6 +26,7 @@ DELIVERED, UNDELIVERED, USAGE, CONFIGURATION = 0, 1, 64, 78
 DRAIN_SECONDS: Final = 60.0
 _URL: Final = "the service's address, such as http://127.0.0.1:7171 (LOGWEIR_URL)"
 _TOKEN: Final = "what the service asks for; better given as LOGWEIR_TOKEN"  # noqa: S105 - help, no secret
+_SPOOL: Final = "the spool's folder is named by --spool or LOGWEIR_SPOOL"
 CHUNK_BYTES: Final = 64 * 1024
 """Read at once: what a pipe holds, and little beside the room that is waited for."""
 
@@ -59,8 +60,12 @@ def _drain(settings: Settings, seconds: float) -> int:
     post = HttpPost(settings.url, token=settings.token)
     try:
         drained = drain(settings.spool, post, timeout_seconds=seconds, notices=Notices())
+    except FileNotFoundError:
+        sys.stderr.write(f"logweir-ship: {settings.spool} does not exist, so nothing waits there\n")
+        return DELIVERED
     except OSError as fault:
-        sys.stderr.write(f"logweir-ship: {settings.spool}: {fault.strerror}\n")
+        advice = "run this as the application's user" if isinstance(fault, PermissionError) else _SPOOL
+        sys.stderr.write(f"logweir-ship: {fault.filename}: {fault.strerror}; {advice}\n")
         return CONFIGURATION
     sys.stderr.write(
         f"logweir-ship: {drained.counts.sent} events of {drained.delivered} streams delivered, "
@@ -144,10 +149,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     drain.add_argument("--token", help=_TOKEN)
     drain.add_argument("--spool", help="the spool's folder (LOGWEIR_SPOOL)")
     drain.add_argument(
-        "--seconds", type=float, default=DRAIN_SECONDS, help=f"give up after so long ({DRAIN_SECONDS:g})"
+        "--seconds", type=_seconds, default=DRAIN_SECONDS, help=f"give up after so long ({DRAIN_SECONDS:g})"
     )
     drain.set_defaults(service=None)
     return parser.parse_args(arguments)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) < float("inf"):
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 def _lines(source: int, transport: HttpTransport, ending: Ending, *, tee: bool) -> Iterator[bytes]:

@@ -39,10 +39,15 @@ def drain(
     notices: Notices,
     backoff: Callable[[int], float] = backoff_seconds,
 ) -> Drained:
-    """Deliver all streams of all services in the spool `folder` whose processes are dead."""
+    """Deliver all streams of all services in the spool `folder` whose processes are dead.
+
+    Raises OSError where `folder`, or what a service has in it, cannot be read.
+    """
     counts, tally = Counts(), Tally()
     deadline = time.monotonic() + timeout_seconds
-    services = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    services = sorted(path for path in folder.iterdir() if path.is_dir())
+    for each in services:
+        next(each.iterdir(), None)  # what cannot be read is passed over below, and would seem empty
     streams = [stream for each in services for stream in orphans(each, beside=(), most=1_000_000)]
     in_use = sum(is_locked(path) for each in services for path in streams_in(each)) - len(streams)
     for stream in [each for each in streams if each.is_too_old()]:

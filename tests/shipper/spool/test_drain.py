@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,43 @@ def test_what_cannot_be_delivered_in_time_stays(service: PlayedService, tmp_path
 
 
 def test_an_empty_spool_is_drained_at_once(tmp_path: Path) -> None:
-    drained = drain("--spool", str(tmp_path / "none"), url="http://127.0.0.1:9")
+    drained = drain("--spool", str(tmp_path), url="http://127.0.0.1:9")
     assert (drained.returncode, drained.stderr) == (
         0, "logweir-ship: 0 events of 0 streams delivered, 0 streams left, 0 in use\n",
     )  # fmt: skip
+    drained = drain("--spool", str(tmp_path / "none"), url="http://127.0.0.1:9")
+    assert (drained.returncode, drained.stderr) == (
+        0, f"logweir-ship: {tmp_path / 'none'} does not exist, so nothing waits there\n",
+    )  # fmt: skip
     assert drain("--spool", str(tmp_path)).returncode == 78
+
+
+def test_a_spool_that_cannot_be_read_does_not_pass_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    drained = drain("--spool", str(tmp_path / "file"), url="http://127.0.0.1:9")
+    assert drained.returncode == 78
+    assert f"{tmp_path / 'file'}: Not a directory; the spool's folder is named by --spool" in drained.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (theirs := Path(folder, "shop")).mkdir(mode=0o700 if os.getuid() == 0 else 0)
+        as_another = (
+            "import os, sys; from logweir.cli import main; os.getuid() or os.setuid(65534); sys.exit(main())"
+        )
+        drained = subprocess.run(
+            [sys.executable, "-c", as_another, "drain", "--spool", folder, "--url", "http://127.0.0.1:9"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        theirs.chmod(0o700)
+    assert (drained.returncode, drained.stderr) == (
+        78, f"logweir-ship: {theirs}: Permission denied; run this as the application's user\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_what_is_no_time_to_wait_is_wrong_usage(seconds: str) -> None:
+    drained = drain(f"--seconds={seconds}", url="http://127.0.0.1:9")
+    assert drained.returncode == 64
+    assert f"argument --seconds: '{seconds}' is no number of seconds" in drained.stderr
