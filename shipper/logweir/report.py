@@ -89,13 +89,22 @@ def set_tag(key: str, value: str | int | float | bool | None) -> None:
 
 
 def add_breadcrumb(
-    message: str | None = None, *, category: str | None = None, level: str = "info", **fields: Any
+    message: str | Mapping[str, Any] | None = None,
+    *,
+    category: str | None = None,
+    level: str = "info",
+    **fields: Any,
 ) -> None:
     """Leave a trace in the story of the current correlation id: an event ``breadcrumb``.
 
     Every event is one in Sentry, so this is for what deserves no name of its own. `category` stands beside it
-    there. A crumb is no error: its level is warning at most, and it is never promoted.
+    there. A crumb is no error: its level is warning at most, and it is never promoted. Instead of a message a
+    dict may hold all of it.
     """
+    if isinstance(message, dict):
+        given = {"category": category, "level": level, **fields, **message}
+        message, category, level = (given.pop(key, None) for key in ("message", "category", "level"))
+        fields = given
     known = levels.normalise(level) or "info"
     if known in ERROR_LEVELS:
         known = "warning"

@@ -148,7 +148,9 @@ def test_an_event_has_tags_of_its_own_beside_those_bound(sink: CapturingSink) ->
 def test_a_breadcrumb_is_no_error(given: str, told: str, sink: CapturingSink) -> None:
     logweir.add_breadcrumb("cart loaded", category="cart", level=given, items=3)
     logweir.add_breadcrumb("and gone")
-    crumb, plain = sink.events
+    logweir.add_breadcrumb({"message": "cart loaded", "category": "cart", "level": given, "items": 3})
+    crumb, plain, as_dict = sink.events
+    assert as_dict == crumb | {"timestamp": as_dict["timestamp"]}
     assert (crumb["event"], crumb["level"]) == ("breadcrumb", told)
     assert (crumb["message"], crumb["category"], crumb["items"]) == ("cart loaded", "cart", 3)
     assert "category" not in plain
