@@ -71,9 +71,10 @@ def installed() -> list[Kind]:
 
 def checked(kinds: Collection[str]) -> list[Kind]:
     """The same, if all are kinds. Raises ValueError naming the first that is none."""
-    wrong = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind not in KINDS]
-    if wrong:
-        raise ValueError(f"capture: {wrong[0]!r} is none of {', '.join(KINDS)}, or not in a tuple")
+    if isinstance(kinds, str):
+        raise ValueError(f"capture: {kinds!r} is one text; give a tuple of them, such as ('warnings',)")
+    if wrong := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"capture: {wrong[0]!r} is none of {', '.join(KINDS)}")
     return [kind for kind in KINDS if kind in kinds]
 
 

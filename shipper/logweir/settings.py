@@ -47,8 +47,9 @@ class Settings:
     """False: no event of this process becomes a Sentry issue, whatever its level."""
     max_queue_bytes: int
     slow_request_seconds: float
+    """A request that takes so long to answer makes an event of its own; 0: none does."""
     slow_block_seconds: float
-    """A request that takes so long to answer is an event of its own; 0: none is."""
+    """The same for a block of `profile_block`."""
     traces_sample_rate: float | None
     """The share of the traces begun here that is sampled; None leaves it to others to choose."""
     durability: Durability
@@ -91,6 +92,7 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
 
     Raises ValueError with one line that names the argument or the variable whose value cannot be used.
     """
+    _check_types(arguments)
     url = _url(arguments.url, environ)
     spool = arguments.spool or _first(environ, "LOGWEIR_SPOOL")
     return Settings(
@@ -120,6 +122,15 @@ def read(arguments: Arguments, *, environ: Mapping[str, str] = os.environ) -> Se
         enabled=_switch("LOGWEIR_ENABLED", _first(environ, "LOGWEIR_ENABLED")),
         server_name=socket.gethostname(),
     )
+
+
+def _check_types(arguments: Arguments) -> None:
+    """What is no text is told by its type: it may be a secret."""
+    for name in ("service", "url", "token", "environment", "version"):
+        if not isinstance(value := getattr(arguments, name), str | None):
+            raise ValueError(f"{name}: is no text, but of type {type(value).__name__}")
+    if not isinstance(arguments.spool, str | os.PathLike | None):
+        raise ValueError(f"spool: {arguments.spool!r} is no path")
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str | None:
@@ -164,7 +175,8 @@ def _destination(argument: Destination | Sink | None, url: str | None) -> Destin
         return "http" if url else "stdout"
     if argument == "http" and url is None:
         raise ValueError("to: 'http' needs url or LOGWEIR_URL")
-    if isinstance(argument, str) and argument not in ("stdout", "http"):
+    known = argument in ("stdout", "http") if isinstance(argument, str) else hasattr(argument, "put")
+    if not known:
         raise ValueError(f"to: {argument!r} is none of 'stdout', 'http', or an object with put(line, level)")
     return argument
 

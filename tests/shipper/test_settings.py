@@ -62,6 +62,11 @@ def test_enable_sentry_false_wins_over_the_argument() -> None:
         (Arguments(token="a\nb"), {}, "token: holds a character"),
         (Arguments(), {"LOGWEIR_TOKEN": "a b"}, "LOGWEIR_TOKEN: holds a character"),
         (Arguments(max_queue_bytes=1), {}, "max_queue_bytes: 1"),
+        (Arguments(service=5), {}, "service: is no text, but of type int"),  # type: ignore[arg-type]
+        (Arguments(token=b"s"), {}, "token: is no text, but of type bytes"),  # type: ignore[arg-type]
+        (Arguments(environment=5), {}, "environment: is no text"),  # type: ignore[arg-type]
+        (Arguments(spool=5), {}, "spool: 5 is no path"),  # type: ignore[arg-type]
+        (Arguments(to=object()), {}, "to: <object"),  # type: ignore[arg-type]
     ],
 )
 def test_a_bad_value_is_one_line_that_names_it(
