@@ -19,6 +19,8 @@ import urllib3
 
 from tests.shipper.service import PlayedService
 
+ROOT = Path(__file__).parents[2]
+
 FLASK = """
 import os
 import flask, logweir
@@ -102,7 +104,13 @@ def served(command: list[str], application: str, folder: Path, url: str) -> Iter
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environ = {**os.environ, "LOGWEIR_URL": url, "LOGWEIR_SPOOL": str(folder / "spool")}
+    paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+    environ = {
+        **os.environ,
+        "LOGWEIR_URL": url,
+        "LOGWEIR_SPOOL": str(folder / "spool"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
     place = f"127.0.0.1:{port}" if "gunicorn" in command else str(port)
     log = (folder / "log").open("w")
     process = subprocess.Popen([*command, place], cwd=folder, env=environ, stderr=log, stdout=log)
