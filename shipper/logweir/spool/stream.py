@@ -7,6 +7,7 @@ kernel lets go of the lock when the process ends, in whatever way; until then on
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -26,6 +27,7 @@ from logweir.source import Chunk
 from logweir.spool.segment import HEADER_BYTES, SUFFIX, NotASegment, Segment
 
 LOCK_NAME: Final = "lock"
+_NO_LOCKS_OF_FOLDERS: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP})
 IDENTITY_NAME: Final = "identity"
 """Written where the stream had to take another identity than its folder's name: the identity, and what is
 to be subtracted from the segments' numbers."""
@@ -272,20 +274,32 @@ def _sync_folder(path: Path) -> None:
 
 
 def take_lock(folder: Path) -> int | None:
-    """The descriptor that holds the lock of a folder; None where another process does, or it is gone."""
-    path = folder / LOCK_NAME
+    """The descriptor that holds the lock of a folder; None where another process does, or it is gone.
+
+    The folder itself is locked: a file in it may be deleted by whoever tidies old ones up, and its next owner
+    would lock another. NFS knows no locks of folders, so there it is a file all the same.
+    """
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return _lock(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as fault:
+        if fault.errno not in _NO_LOCKS_OF_FOLDERS:
+            return None
+    try:
+        return _lock(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     except OSError:
         return None
+
+
+def _lock(path: Path, flags: int) -> int:
+    lock = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.stat().st_ino == os.fstat(lock).st_ino:
-            return lock
+        if path.stat().st_ino != os.fstat(lock).st_ino:
+            raise FileNotFoundError(f"{path} was replaced")
     except OSError:
-        pass
-    os.close(lock)
-    return None
+        os.close(lock)
+        raise
+    return lock
 
 
 def _chunks(data: bytes) -> Iterator[Chunk]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from logweir.notices import Notices
 from logweir.spool import writing
 from logweir.spool.place import Plan
 from logweir.spool.spool import Spool
+from logweir.spool.segment import SUFFIX
 from logweir.spool.stream import Stream
 from logweir.tally import Tally
 
@@ -276,3 +280,31 @@ def test_who_holds_the_lock_keeps_the_stream(tmp_path: Path) -> None:
     assert Stream.adopt(folder) is None
     adopted.remove()
     assert Stream.adopt(folder) is None
+
+
+def test_nobody_takes_the_stream_of_a_living_process_whose_old_files_were_tidied_up(tmp_path: Path) -> None:
+    opened = Opened(tmp_path)
+    opened.put(1)
+    folder = opened.spool._own[0].folder
+    for file in folder.iterdir():
+        if not file.name.endswith(SUFFIX):
+            file.unlink()
+    assert Stream.adopt(folder) is None
+    opened.spool._own[0].close()
+    assert Stream.adopt(folder) is not None
+
+
+def test_where_no_folder_can_be_locked_a_file_in_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "as NFS does")
+        real(descriptor, operation)
+
+    real = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", flock)
+    stream = Stream.create(tmp_path)
+    assert Stream.adopt(stream.folder) is None
+    stream.close()
+    assert Stream.adopt(stream.folder) is not None
