@@ -161,7 +161,7 @@ class HttpTransport:
     def _wake(self) -> None:
         """Called in `put`, where a signal may re-enter anything: `SimpleQueue.put` allows that."""
         self._signals.put(None)
-        if self._thread is None and not self._exiting and threading.main_thread().is_alive():
+        if self._thread is None and not self._exiting and _may_start_threads():
             self._start()
 
     def _start(self) -> None:
@@ -300,6 +300,12 @@ class HttpTransport:
                 self._signals.put(None)
                 time.sleep(FLUSH_POLL_SECONDS)
         return True
+
+
+def _may_start_threads() -> bool:
+    """Whether the interpreter does not end yet: it waits for threads that are no daemons."""
+    here = threading.current_thread()
+    return threading.main_thread().is_alive() or not (here is threading.main_thread() or here.daemon)
 
 
 def _wait(signals: SimpleQueue[None], deadline: float) -> bool:

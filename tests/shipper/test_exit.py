@@ -51,6 +51,23 @@ atexit.register(last)
     assert [event["event"] for event in service.events] == ["a.last"]
 
 
+def test_a_thread_that_outlives_the_main_one_has_its_events_sent_while_it_runs(
+    service: PlayedService,
+) -> None:
+    code = """
+import os, threading, time, logweir
+def work():
+    threading.main_thread().join()
+    logweir.emit("a.b")
+    deadline = time.monotonic() + 10
+    while not logweir.stats()["sent"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os._exit(0 if logweir.stats()["sent"] else 1)
+threading.Thread(target=work).start()
+"""
+    assert run("-c", code, url=service.url).returncode == 0
+
+
 def test_a_service_that_is_away_delays_the_end_by_two_seconds_at_most(service: PlayedService) -> None:
     service.always = Fault(503)
     ended = run("-c", "import logweir; logweir.emit('a.b')", url=service.url, timeout_seconds=7)
