@@ -46,8 +46,8 @@ class Spool(Writing):
             return False
         stream = source
         if stream in self._own:
-            self._released += stream.released
             self._own.remove(stream)
+            self._released += stream.released  # in this order: a flush that looks in between waits on
         else:
             self.adopted.remove(stream)
             self._adopt_at = 0.0
@@ -58,7 +58,7 @@ class Spool(Writing):
         """What the sender does for the application's threads ahead of time. Returns when to do it again."""
         now = self._clock()
         for stream in (*self._own, *self.adopted):
-            if not stream.folder.is_dir():
+            if stream.has_vanished():
                 self._forget(stream)
         if self._lost and all(stream.is_empty() for stream in self._own):
             self.tell_loss()
@@ -93,8 +93,10 @@ class Spool(Writing):
                 self._notices.say("sync", f"the spool in {self._folder} could not be synced: {fault}")
 
     def _forget(self, stream: Stream) -> None:
-        """Go on without a stream whose folder somebody has deleted."""
-        self._notices.say("vanished", f"{stream.folder} was deleted, with the events that waited there")
+        """Go on without a stream of which somebody has deleted files; what is left of it can be adopted."""
+        self._notices.say(
+            "vanished", f"{stream.folder} or a file in it was deleted, with the events that waited there"
+        )
         with self._change() as whole:
             if not whole:
                 return
@@ -102,8 +104,8 @@ class Spool(Writing):
                 self._stream = self._spare = None
                 self._stop_writing()
             if stream in self._own:
-                self._released += stream.released
                 self._own.remove(stream)
+                self._released += stream.released
             else:
                 self.adopted.remove(stream)
         stream.close()

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import sys
 import time
@@ -39,6 +40,7 @@ MAX_AGE_SECONDS: Final = 72 * 3600
 
 _CONTROL: Final = b'{"_'
 """How control lines begin, and no event does."""
+_LOST_LINE: Final = re.compile(rb'{"%s":{"count":([1-9]\d{0,15})}}\n' % LOST.encode())
 
 
 class Stream:
@@ -132,7 +134,10 @@ class Stream:
         for segment in self.segments[:]:
             start, end = segment.acked, segment.end
             while start < end:
-                data = segment.read(start, left)
+                try:
+                    data = segment.read(start, left)
+                except FileNotFoundError:
+                    return
                 data = data[: data.rfind(b"\n") + 1] or _one_line(segment.read(start, segment.size))
                 if not data:
                     break
@@ -199,6 +204,10 @@ class Stream:
         written = [segment.path.stat().st_mtime for segment in self.segments]
         return bool(written) and time.time() - max(written) > MAX_AGE_SECONDS
 
+    def has_vanished(self) -> bool:
+        """Whether somebody has deleted its folder, or the file that is to be sent next."""
+        return not self.folder.is_dir() or not all(head.path.exists() for head in self.segments[:1])
+
     def is_empty(self) -> bool:
         """Whether nothing waits."""
         return not self._ending and all(segment.acked >= segment.end for segment in self.segments[:])
@@ -235,7 +244,8 @@ class Stream:
             segment.park()
             self.segments.append(segment)
             self._added += segment.size
-            lost = segment.lost
+            if segment.lost or segment.end > HEADER_BYTES:  # no spare, which says nothing of what was before
+                lost = segment.lost
         self._identify()
         if lost:
             self._ending.append(Chunk.lost(lost))
@@ -308,13 +318,20 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
     while start < len(data):
         if data.startswith(_CONTROL, start):
             stop = data.index(b"\n", start) + 1
-            control = orjson.loads(data[start:stop])
-            yield Chunk.closed() if CLOSED in control else Chunk.lost(control[LOST]["count"])
+            yield _control(data[start:stop])
         else:
             stop = data.find(b"\n" + _CONTROL, start) + 1 or len(data)
             part = data[start:stop] if stop - start < len(data) else data
             yield Chunk(part, lines=part.count(b"\n"))
         start = stop
+
+
+def _control(line: bytes) -> Chunk:
+    """What a control line says. One that is damaged takes one number, and the service refuses it."""
+    if line == Chunk.closed().data:
+        return Chunk.closed()
+    lost = _LOST_LINE.fullmatch(line)
+    return Chunk.lost(int(lost[1])) if lost else Chunk(line, lines=1)
 
 
 def _one_line(data: bytes) -> bytes:

@@ -19,8 +19,8 @@ import pytest
 from logweir.notices import Notices
 from logweir.spool import writing
 from logweir.spool.place import Plan
-from logweir.spool.spool import Spool
 from logweir.spool.segment import SUFFIX
+from logweir.spool.spool import Spool
 from logweir.spool.stream import Stream
 from logweir.tally import Tally
 
@@ -157,6 +157,63 @@ def test_what_dropped_before_a_kill_is_told_by_who_adopts(tmp_path: Path) -> Non
     assert lost[-1].numbers == dropped
     assert end.closes
     assert adopted.next_number == 2001
+
+
+def test_a_segment_made_ahead_hides_no_loss_from_who_adopts(tmp_path: Path) -> None:
+    opened = Opened(tmp_path)
+    opened.put(1)
+    (stream,) = opened.spool._own
+    assert stream.segments[0].writer is not None
+    stream.segments[0].writer.note_lost(7)
+    stream.add_segment(4096, mapped=True)
+    stream.close()
+    adopted = Stream.adopt(stream.folder)
+    assert adopted is not None
+    adopted.release(adopted.front(max_lines=10_000, max_bytes=1 << 22))
+    assert adopted.next_number == 9
+
+
+@pytest.mark.parametrize(
+    "damaged", [b'{"_lost":{"count":x}}', b'{"_lost":{"count":-3}}', b'{"_', b'{"_closed":1}']
+)
+def test_a_damaged_control_line_takes_one_number_and_holds_up_nothing(tmp_path: Path, damaged: bytes) -> None:
+    opened = Opened(tmp_path)
+    opened.put(1)
+    opened.spool.put(damaged + b"\n", "info")
+    opened.put(3)
+    (stream,) = opened.spool._own
+    stream.close()
+    adopted = Stream.adopt(stream.folder)
+    assert adopted is not None
+    first, second, third = adopted.front(max_lines=10_000, max_bytes=1 << 22)
+    assert bytes(second.data) == damaged + b"\n"
+    adopted.release([first, second, third])
+    assert adopted.next_number == 4
+
+
+def test_a_file_that_vanishes_costs_what_was_in_it_and_holds_up_nothing(opened: Opened) -> None:
+    for number in range(800):
+        opened.put(number, padding=1000)
+    (stream,) = opened.spool._own
+    first, gone, *_ = stream.segments
+    gone.path.unlink()
+    found = opened.take(first.end // len(line(100, 1000)))
+    for _ in range(3):
+        opened.put(800)
+        opened.now += 31
+        opened.spool.upkeep()
+    while opened.spool.adopted:
+        heir = opened.spool.adopted[0]
+        batch = heir.front(max_lines=10_000, max_bytes=100_000)
+        found += [orjson.loads(each) for chunk in batch for each in bytes(chunk.data).splitlines()]
+        heir.release(batch)
+        if heir.is_empty():
+            opened.spool.finish(heir)
+    found += opened.take()
+    told = [event["n"] for event in found if "n" in event]
+    assert 800 in told
+    assert len(told) == len(set(told)) + 2
+    assert len(told) == 803 - gone.end // len(line(100, 1000))
 
 
 @pytest.mark.parametrize("calls", range(30))
