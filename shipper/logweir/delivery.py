@@ -169,13 +169,14 @@ class Delivery:
         if verdict is Verdict.DENIED:
             self._notices.say(
                 "denied",
-                f"the service answers {self.counts.last_error}; check LOGWEIR_URL and LOGWEIR_TOKEN",
+                f"events wait, for the service refuses them; check LOGWEIR_URL and LOGWEIR_TOKEN; "
+                f"it answers {self.counts.last_error}",
             )
             return max(MAX_DELAY_SECONDS / 2, self._backoff(MANY_FAILURES))
         if self._failures > 3:
             self._late = True
             self._notices.say(
-                "retry", f"events wait to be sent, the service answers {self.counts.last_error}"
+                "retry", f"events wait until the service takes them; the last try: {self.counts.last_error}"
             )
         if verdict is Verdict.CLONED and self._failures == 1:
             return 0.0

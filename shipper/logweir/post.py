@@ -81,9 +81,16 @@ class HttpPost:
             ) as response:
                 data = response.read(MAX_ANSWER_BYTES)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
-            return Answer(0, f"{type(fault).__name__}: {fault}")
+            return Answer(0, f"{self._url}: {_reason(fault)}")
         answer = _read(response.status, response.headers.get("Retry-After"), data)
         return answer if answer.next_seq else answer._replace(text=f"{self._url}: {answer.text}")
+
+
+def _reason(fault: Exception) -> str:
+    """Why no answer came, without the objects that urllib3 prints."""
+    cause = fault.__cause__
+    told = cause.strerror if isinstance(cause, OSError) and cause.strerror else fault
+    return f"{type(fault).__name__}: {told}"
 
 
 def _read(status: int, retry_after: str | None, data: bytes) -> Answer:
@@ -94,6 +101,8 @@ def _read(status: int, retry_after: str | None, data: bytes) -> Answer:
     if not isinstance(receipt, dict):
         return Answer(status, text, retry_after)
     next_seq, rejected = receipt.get("next_seq"), receipt.get("rejected_count")
+    if isinstance(message := receipt.get("message"), str):
+        text = message[:300]
     return Answer(
         status,
         text,

@@ -92,6 +92,11 @@ def test_a_page_names_the_address_it_came_from(raw: Raw) -> None:
     assert answer.next_seq is None
 
 
+def test_of_a_refusal_its_message_is_told(raw: Raw) -> None:
+    raw.answer = response(b'{"error":"unauthorized","message":"send a token"}\n', status=b"401 No")
+    assert send(HttpPost(raw.url, token=None)) == (401, f"{raw.url}/v1/events: send a token", None, None, 0)
+
+
 def test_a_redirect_is_not_followed(raw: Raw) -> None:
     raw.answer = response(b"", status=b"307 Elsewhere", header=b"Location: /elsewhere")
     assert send(HttpPost(raw.url, token=None)).status == 307
