@@ -187,7 +187,10 @@ class Delivery:
         self._plain_retry = False
         self._max_lines = min(MAX_BATCH_LINES, self._max_lines + self._max_lines // 16 + 1)
         self._max_bytes = min(MAX_BATCH_BYTES, self._max_bytes + self._max_bytes // 16)
+        oldest, self.oldest = self.oldest, b""  # who sees that nothing waits finds no age of it either
         self._let_go(batch)
+        if not self._source.is_empty():
+            self.oldest = oldest
         if answer.rejected:
             self.counts.rejected += answer.rejected
             self._notices.say("rejected", f"the service rejected {answer.rejected} events: {answer.text}")

@@ -48,6 +48,17 @@ class Steps:
         return waits
 
 
+def test_what_is_delivered_is_not_shown_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(STORED)
+    seen: list[bytes] = []
+    release = steps.backlog.release
+    monkeypatch.setattr(
+        steps.backlog, "release", lambda batch: (seen.append(steps.delivery.oldest), release(batch))
+    )
+    steps.waits()
+    assert seen == [b""]
+
+
 def test_only_the_first_409_in_a_row_is_followed_at_once() -> None:
     steps = Steps(*[Answer(409)] * 4, STORED)
     assert steps.waits() == [0, 2, 3, 4, 0]
