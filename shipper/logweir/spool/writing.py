@@ -239,8 +239,11 @@ class Writing:
         self._broken = True
         self._limit = -1
         self._mend_at = self._clock() + MEND_SECONDS
+        why = (isinstance(fault, OSError) and fault.strerror) or fault
         self._notices.say(
-            "spool", f"events wait in memory only, the spool in {self._folder} cannot be written: {fault}"
+            "spool",
+            f"events wait in memory only, the spool in {self._folder} cannot be written: {why}; "
+            "make room there, or name another folder with LOGWEIR_SPOOL",
         )
         if isinstance(fault, FileNotFoundError):
             self._end_stream()

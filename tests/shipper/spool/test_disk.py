@@ -101,7 +101,8 @@ def test_a_folder_that_cannot_be_written_costs_durability_and_nothing_else(
     told, said = emit(Path(place), events=100, url=service.url)
     assert told["emitted"] == 100
     assert said.count(b"logweir:") == 1
-    assert b"events wait in memory only" in said
+    assert b"events wait in memory only, the spool in " in said
+    assert said.endswith(b" directory; make room there, or name another folder with LOGWEIR_SPOOL\n")
     assert [event["n"] for event in service.events] == list(range(100))
     assert len(service.closed) == 1
 
