@@ -59,6 +59,13 @@ def test_every_name_in_the_documents_is_there_after_import_logweir() -> None:
     assert resolved.returncode == 0, resolved.stderr
 
 
+def test_every_public_name_is_documented() -> None:
+    pages = (PAGE.parent / f"{name}.md" for name in ("shipper", "replacing", "tracing", "samplers"))
+    text = re.sub(r"^```.*?^```$", "", "".join(page.read_text() for page in pages), flags=re.M | re.S)
+    code = " ".join(re.findall(r"`([^`]+)`", text))
+    assert [name for name in logweir.__all__ if not re.search(rf"\b{name}\b", code)] == []
+
+
 def test_there_is_a_block_for_every_door_and_none_is_longer_than_five_lines() -> None:
     shown = "".join(code for _, code in BLOCKS)
     named = set(re.findall(r"logweir\.(\w+)\.", shown)) | {"asgi", "wsgi"} & set(
