@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from logweir.backlog import Backlog
 from logweir.delivery import MANY_FAILURES, Delivery
 from logweir.notices import Notices
 from logweir.post import Answer
+from logweir.source import Chunk
 from logweir.tally import Tally
 from logweir.verdict import MAX_DELAY_SECONDS, backoff_seconds
 
@@ -52,9 +55,12 @@ def test_what_is_delivered_is_not_shown_as_waiting(monkeypatch: pytest.MonkeyPat
     steps = Steps(STORED)
     seen: list[bytes] = []
     release = steps.backlog.release
-    monkeypatch.setattr(
-        steps.backlog, "release", lambda batch: (seen.append(steps.delivery.oldest), release(batch))
-    )
+
+    def look_and_release(batch: Sequence[Chunk]) -> None:
+        seen.append(steps.delivery.oldest)
+        release(batch)
+
+    monkeypatch.setattr(steps.backlog, "release", look_and_release)
     steps.waits()
     assert seen == [b""]
 
