@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from logweir.spool.stream import UNBORN, Stream, take_lock
+from logweir.spool.stream import UNBORN, Stream, release_lock, take_lock
 
 UNBORN_SECONDS: Final = 3600.0
 """How old a folder must be that was never finished, to be deleted."""
@@ -37,7 +37,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process holds the stream in the folder `path`."""
     lock = take_lock(path)
     if lock is not None:
-        os.close(lock)
+        release_lock(lock)
     return lock is None
 
 
@@ -63,4 +63,4 @@ def _clear(path: Path) -> None:
     with contextlib.suppress(OSError):
         if time.time() - path.stat().st_mtime > UNBORN_SECONDS and (lock := take_lock(path)) is not None:
             shutil.rmtree(path, ignore_errors=True)
-            os.close(lock)
+            release_lock(lock)

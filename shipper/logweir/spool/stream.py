@@ -38,6 +38,9 @@ UNBORN: Final = ".new-"
 MAX_AGE_SECONDS: Final = 72 * 3600
 """Less than half of what the service remembers a stream for."""
 
+_held: Final[set[int]] = set()
+"""Descriptors of the locks that this process has taken, also those that no stream knows yet."""
+
 _CONTROL: Final = b'{"_'
 """How control lines begin, and no event does."""
 _LOST_LINE: Final = re.compile(rb'{"%s":{"count":([1-9]\d{0,15})}}\n' % LOST.encode())
@@ -74,7 +77,7 @@ class Stream:
         try:
             unborn.rename(parent / name)
         except OSError:
-            os.close(lock)
+            release_lock(lock)
             shutil.rmtree(unborn, ignore_errors=True)
             raise
         return cls(parent / name, lock)
@@ -222,8 +225,7 @@ class Stream:
         for segment in self.segments:
             segment.close()
         lock, self._lock = self._lock, -1
-        if lock >= 0:
-            os.close(lock)
+        release_lock(lock)
 
     def remove(self) -> None:
         """Delete the folder, and let go of it."""
@@ -302,14 +304,31 @@ def take_lock(folder: Path) -> int | None:
 
 def _lock(path: Path, flags: int) -> int:
     lock = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    _held.add(lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if path.stat().st_ino != os.fstat(lock).st_ino:
             raise FileNotFoundError(f"{path} was replaced")
     except OSError:
-        os.close(lock)
+        release_lock(lock)
         raise
     return lock
+
+
+def release_lock(lock: int) -> None:
+    """Let go of what `take_lock` gave."""
+    if lock in _held:
+        _held.remove(lock)
+        os.close(lock)
+
+
+def _release_all() -> None:
+    """A child that kept them would keep its parent's streams from others for as long as it lives."""
+    for lock in tuple(_held):
+        release_lock(lock)
+
+
+os.register_at_fork(after_in_child=_release_all)
 
 
 def _chunks(data: bytes) -> Iterator[Chunk]:

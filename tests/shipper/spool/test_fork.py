@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from logweir.spool.adoption import is_locked
+from logweir.spool.stream import release_lock, take_lock
 from tests.shipper.service import PlayedService
 from tests.shipper.spool.test_kill import Application, received, wait_for
 
@@ -109,3 +113,24 @@ os.kill(os.getpid(), 9)
     )
     assert drained.returncode == 0, drained
     assert streams_of(service) == [[1]]
+
+
+@pytest.mark.fault(22)
+def test_a_child_does_not_hold_a_lock_that_another_thread_of_its_parent_was_taking(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path)
+    assert lock is not None
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, b".")
+        time.sleep(30)
+        os._exit(0)
+    try:
+        os.read(reading, 1)
+        release_lock(lock)
+        assert not is_locked(tmp_path)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
