@@ -204,6 +204,10 @@ class Backlog:
         """Go on with the next stream."""
         return False
 
+    def has(self, source: Source) -> bool:
+        """Whether it is itself."""
+        return source is self
+
     def upkeep(self) -> float:
         """Do nothing, and that seldom."""
         return 3600.0

@@ -178,7 +178,8 @@ class HttpTransport:
             due_at = time.monotonic() + self._upkeep()
             if self._backlog.sleep_if_empty(self._end_if_closing):
                 if self._thread is not threading.current_thread():
-                    self._backlog.let_go_of_adopted()
+                    with self._sending:  # another thread may have begun already
+                        self._backlog.let_go_of_adopted()
                     return
                 self._rest(due_at)
             else:
@@ -278,7 +279,9 @@ class HttpTransport:
             self._report()
         with self._sending:
             try:
-                return min(left, self._backlog.upkeep())
+                left = min(left, self._backlog.upkeep())
+                self._lanes = {each: lane for each, lane in self._lanes.items() if self._backlog.has(each)}
+                return left
             except Exception as fault:  # noqa: BLE001 - see _send
                 self._notices.say("upkeep", f"the spool cannot be kept up: {type(fault).__name__}: {fault}")
                 return MAX_DELAY_SECONDS

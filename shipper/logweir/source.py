@@ -101,6 +101,9 @@ class Queue(Protocol):
     def finish(self, source: Source) -> bool:
         """Called when `source` is empty; true where it has ended, and is forgotten."""
 
+    def has(self, source: Source) -> bool:
+        """Whether `source` is still one of its streams."""
+
     def upkeep(self) -> float:
         """Do what is due from time to time; returns the seconds until it is due again."""
 

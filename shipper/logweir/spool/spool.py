@@ -54,6 +54,10 @@ class Spool(Writing):
         stream.remove()
         return True
 
+    def has(self, source: Source) -> bool:
+        """Whether `source` was neither finished nor given up."""
+        return source is self._memory or source in self._own or source in self.adopted
+
     def upkeep(self) -> float:
         """What the sender does for the application's threads ahead of time. Returns when to do it again."""
         now = self._clock()

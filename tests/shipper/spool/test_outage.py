@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -97,6 +98,20 @@ def test_stats_tell_how_old_what_waits_is_and_how_much_it_takes(
     assert sender.close(10)
     assert sender.stats()["oldest_unsent_age_seconds"] == 0
     assert sender.stats()["spool_bytes"] == 0
+
+
+def test_stats_forget_what_somebody_has_deleted(service: PlayedService, tmp_path: Path) -> None:
+    service.always = Fault(503)
+    sender = HttpTransport(
+        service.url,
+        plan=Plan(folder=tmp_path, service="shop", max_bytes=1 << 20),
+        backoff=lambda failures: 0.01,
+        notices=Notices(write=lambda text: None),
+    )
+    sender.put(line(1), "info")
+    wait_for(lambda: sender.stats()["oldest_unsent_age_seconds"] > 0)
+    shutil.rmtree(tmp_path / "shop")
+    wait_for(lambda: sender.stats()["oldest_unsent_age_seconds"] == 0)
 
 
 def test_the_sender_reports_from_time_to_time_also_when_nothing_comes(
