@@ -261,11 +261,9 @@ class Stream:
         if not self.segments:
             return
         head = self.segments[0]
-        delivered = sum(
-            chunk.numbers for chunk in _chunks(head.read(HEADER_BYTES, head.acked - HEADER_BYTES))
-        )
-        self.next_number = head.first + delivered - self._shift
-        if not head.first or self.next_number < 1:  # a power cut kept that from the disk
+        delivered = head.read(HEADER_BYTES, head.acked - HEADER_BYTES)
+        self.next_number = head.first + sum(chunk.numbers for chunk in _chunks(delivered)) - self._shift
+        if not head.first or self.next_number < 1 or b"\0" in delivered:  # a power cut kept it from the disk
             self._shift = self.next_number = 1
             self.open_stream()
 
@@ -336,7 +334,7 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
     start = 0
     while start < len(data):
         if data.startswith(_CONTROL, start):
-            stop = data.index(b"\n", start) + 1
+            stop = data.find(b"\n", start) + 1 or len(data)
             yield _control(data[start:stop])
         else:
             stop = data.find(b"\n" + _CONTROL, start) + 1 or len(data)

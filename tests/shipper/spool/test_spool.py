@@ -191,6 +191,25 @@ def test_a_damaged_control_line_takes_one_number_and_holds_up_nothing(tmp_path: 
     assert adopted.next_number == 4
 
 
+def test_what_follows_lost_lines_that_were_delivered_takes_no_number_that_the_service_knows(
+    tmp_path: Path,
+) -> None:
+    opened = Opened(tmp_path)
+    for number in range(200):
+        opened.put(number, padding=100)
+    (stream,) = opened.spool._own
+    stream.release(stream.front(max_lines=100, max_bytes=1 << 20))
+    stream.close()
+    with stream.segments[0].path.open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(4096))
+    adopted = Stream.adopt(stream.folder)
+    assert adopted is not None
+    assert adopted.stream != stream.stream
+    assert adopted.next_number == 1
+    assert orjson.loads(bytes(adopted.front(max_lines=1, max_bytes=1)[0].data))["n"] == 100
+
+
 def test_a_file_that_vanishes_costs_what_was_in_it_and_holds_up_nothing(opened: Opened) -> None:
     for number in range(800):
         opened.put(number, padding=1000)
