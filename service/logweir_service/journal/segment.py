@@ -23,6 +23,14 @@ class Segment:
     path: Path
     first_lsn: int
 
+    def open(self) -> BinaryIO:
+        """The segment's content as it was written, to be read and sought in.
+
+        Raises:
+            FileNotFoundError: retention has removed it.
+        """
+        return self.path.open("rb", buffering=_BUFFER_BYTES)
+
     @classmethod
     def name(cls, first_lsn: int) -> str:
         """The file name of the segment that begins with commit `first_lsn`."""
@@ -70,7 +78,7 @@ class SegmentReader:
         self._passing_over = passing_over
 
     def __iter__(self) -> Iterator[Located]:
-        with self.segment.path.open("rb", buffering=_BUFFER_BYTES) as file:
+        with self.segment.open() as file:
             if not self._read_header(file) and not self._skip(file, 0):
                 return
             if self.end:
@@ -87,7 +95,7 @@ class SegmentReader:
 
     def next_intact(self) -> Commit | None:
         """The first whole batch behind `end`, whatever stands between."""
-        with self.segment.path.open("rb", buffering=_BUFFER_BYTES) as file:
+        with self.segment.open() as file:
             return self._find(file, self.end)
 
     def _read_header(self, file: BinaryIO) -> bool:
