@@ -11,6 +11,8 @@
     │   ├── FolderLocked           73
     │   ├── StorageBroken          70
     │   └── LookUpFailed           1, a running service could not be asked
+    ├── JobFailed                  a child process ended with a fault of its own
+    ├── JobLate                    a child process took longer than it may
     ├── RecoveryStopped            no fault at all: a stop was asked for before the start was over
     └── Refusal                    a request that is answered with a status and a code
 """
@@ -77,6 +79,14 @@ class LookUpFailed(OperatorError):
     """A running service could not be asked."""
 
     exit_code = 1
+
+
+class JobFailed(LogweirError):
+    """A child process could not do its job; its text says what it was and what the child said."""
+
+
+class JobLate(LogweirError):
+    """A child process did not do its job in the time that it had."""
 
 
 class RecoveryStopped(LogweirError):
