@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
 from logweir_service.errors import OperatorError, Refusal
 from logweir_service.expose import Readable, reading_routes, refuse_alike, reload_route, status_route
+from logweir_service.expose.pages import Pages, search_page, static_route
+from logweir_service.expose.reader import require_reader
 from logweir_service.ingest import IngestDoor
 from logweir_service.status import encode_status
 from logweir_service.status.live import status_of_service
@@ -43,7 +45,14 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
     if settings.reload_endpoint:
         again = partial(_reload, reload or Reload(service))
         app.include_router(reload_route(again, readers, starting=readable.starting))
-    refuse_alike(app)
+
+    def reader(authorization: Annotated[str | None, Header()] = None) -> None:
+        require_reader(readers, authorization)
+
+    pages = Pages(version=app.version)
+    app.include_router(static_route(pages.static))
+    app.include_router(search_page(pages, reader))
+    refuse_alike(app, pages)
     return app
 
 

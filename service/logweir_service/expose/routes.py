@@ -18,6 +18,7 @@ from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
 from logweir_service.limits import Limits
 
+from .pages import Pages, trouble_page, wants_page
 from .reader import require_reader
 
 OPENMETRICS = "application/openmetrics-text"
@@ -119,26 +120,31 @@ async def _each(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
-def refuse_alike(app: FastAPI) -> None:
-    """Let every refusal of the application read ``{"error":code,"message":...}``."""
+def refuse_alike(app: FastAPI, pages: Pages | None = None) -> None:
+    """Let every refusal read ``{"error":code,"message":...}``, and to people as one of `pages`."""
+
+    def refusal_of(
+        request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        if pages is None or not wants_page(request):
+            return JSONResponse({"error": code, "message": message}, status, headers)
+        page = trouble_page(pages, status, message)
+        page.headers.update(headers or {})
+        return page
 
     @app.exception_handler(Refusal)
-    async def refused(_: Request, refusal: Refusal) -> Response:
+    async def refused(request: Request, refusal: Refusal) -> Response:
         headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
         if (seconds := refusal.retry_after()) is not None:
             headers["Retry-After"] = str(seconds)
-        return _refusal(refusal.status, refusal.code, refusal.message, headers)
+        return refusal_of(request, refusal.status, refusal.code, refusal.message, headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        return _refusal(400, "invalid_request", faults)
+        return refusal_of(request, 400, "invalid_request", faults)
 
     @app.exception_handler(HTTPException)
-    async def unknown(_: Request, error: HTTPException) -> Response:
+    async def unknown(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-        return _refusal(error.status_code, code, error.detail, error.headers)
-
-
-def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": code, "message": message}, status, headers)
+        return refusal_of(request, error.status_code, code, error.detail, error.headers)

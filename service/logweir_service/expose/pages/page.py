@@ -1,0 +1,37 @@
+"""Templates, and the one function that makes an answer of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .headers import page_headers
+from .marks import shown
+from .static import Static
+
+
+class Pages:
+    """All pages' frame: layout, filters and static files. Made once; may be used by any thread."""
+
+    def __init__(self, *, version: str) -> None:
+        self.static = Static()
+        self._templates = Environment(
+            loader=PackageLoader(__package__),
+            autoescape=True,
+            auto_reload=False,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= shown
+        self._templates.globals |= {"version": version, "static": self.static.url}
+
+    def page(self, template: str, /, *, here: str = "", status: int = 200, **told: Any) -> HTMLResponse:
+        """The page that `template` makes of what is `told`; `here` is its key in the navigation."""
+        return HTMLResponse(self.render(template, here=here, **told), status, page_headers())
+
+    def render(self, template: str, /, *, here: str = "", **told: Any) -> str:
+        """The text of a page, or of a part of one."""
+        return self._templates.get_template(template).render(here=here, **told)
