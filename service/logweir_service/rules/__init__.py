@@ -1,6 +1,6 @@
 """The rule language: YAML in, a checked and frozen `RuleSet` out."""
 
-from .expression import BadExpression, Predicate, compile_predicate
+from .expression import FAULTS, BadExpression, Predicate, compile_predicate
 from .load import load, load_texts
 from .model import (
     BreadcrumbsRule,
@@ -19,6 +19,7 @@ from .model import (
 from .worst_case import WorstCase
 
 __all__ = [
+    "FAULTS",
     "BadExpression",
     "BreadcrumbsRule",
     "DistinctRule",
