@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from logweir.fields import RESERVED
 from logweir_service.lenient import read_moment
+
+from .visible import visible
 
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -75,18 +76,6 @@ def _told(event: Mapping[str, Any]) -> str:
         parts.append(f"user={event['user_id']}")
     parts += [f"{key}={value}" for key, value in _others(event)]
     return " ".join(str(part) for part in parts if part not in (None, ""))
-
-
-def visible(text: str) -> str:
-    """`text` on one line, with control, direction and other invisible characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable() or unicodedata.category(character) == "Zs"
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _others(event: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
