@@ -1,6 +1,7 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,8 @@ from logweir_service.find import timeline
 
 from .stories import BEGIN, event, raising, span, stored
 
-CALL = {"name": "external.call", "span_kind": "client"}
-SERVED = {"service": "payments", "span_kind": "server"}
+CALL: dict[str, Any] = {"name": "external.call", "span_kind": "client"}
+SERVED: dict[str, Any] = {"service": "payments", "span_kind": "server"}
 
 
 def names(told):
