@@ -13,9 +13,12 @@ from .static import Static
 
 
 class Pages:
-    """All pages' frame: layout, filters and static files. Made once; may be used by any thread."""
+    """All pages' frame: layout, filters and static files. Made once; may be used by any thread.
 
-    def __init__(self, *, version: str) -> None:
+    Where they are `guarded` by a session, each has a button that ends it.
+    """
+
+    def __init__(self, *, version: str, guarded: bool = False) -> None:
         self.static = Static()
         self._templates = Environment(
             loader=PackageLoader(__package__),
@@ -26,7 +29,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters |= shown
-        self._templates.globals |= {"version": version, "static": self.static.url}
+        self._templates.globals |= {"version": version, "guarded": guarded, "static": self.static.url}
 
     def page(self, template: str, /, *, here: str = "", status: int = 200, **told: Any) -> HTMLResponse:
         """The page that `template` makes of what is `told`; `here` is its key in the navigation."""
