@@ -21,6 +21,7 @@ from logweir_service.expose import (
     reload_route,
     status_route,
 )
+from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, search_page, static_route
 from logweir_service.ingest import IngestDoor
 from logweir_service.status import encode_status
@@ -46,7 +47,11 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         metrics_enabled=settings.metrics_enabled,
     )
     reader = Reader(read_tokens(settings.read_tokens), starting=lambda: pipeline.resumed is None)
-    pages = Pages(version=app.version, guarded=bool(reader.tokens))
+    pages = Pages(
+        version=app.version,
+        guarded=bool(reader.tokens),
+        links=Links(settings.sentry_issue_url, settings.trace_url),
+    )
     app.include_router(login_routes(reader, pages))
     app.include_router(reading_routes(readable, reader))
     app.include_router(status_route(partial(_status, service), reader))
