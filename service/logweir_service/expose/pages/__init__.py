@@ -19,6 +19,7 @@ from .headers import page_headers
 from .page import Pages
 from .search import search_page
 from .static import static_route
+from .story import story_page
 from .trouble import trouble_page, wants_page
 
-__all__ = ["Pages", "page_headers", "search_page", "static_route", "trouble_page", "wants_page"]
+__all__ = ["Pages", "page_headers", "search_page", "static_route", "story_page", "trouble_page", "wants_page"]

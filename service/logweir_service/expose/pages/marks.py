@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 from zlib import crc32
 
-from logweir_service.find import visible
+from logweir_service.find import Row, visible
 from logweir_service.lenient import read_moment
+
+from .fields import Field, fields_of, lines_visible
 
 _HUES: Final = 7
 """As many as the style sheet has colours for services."""
@@ -99,10 +102,74 @@ def seen(value: Any) -> str:
     return visible(value if isinstance(value, str) else str(value))
 
 
+def short(text: str, characters: int) -> str:
+    """The begin of a text that is longer than so many characters."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def after(seconds: float) -> str:
+    """A moment of a story, by its begin: ``+0.312 s``, ``+2 min 5 s``."""
+    return f"+{seconds:.3f}{_THIN_SPACE}s" if seconds < 59.9995 else f"+{duration(seconds)}"
+
+
+def lines(text: str) -> str:
+    """A text with its line breaks, in which nothing else hides."""
+    return lines_visible(text)
+
+
+def fields(row: Row) -> list[Field]:
+    """All fields of a row, those first that people look for."""
+    return [*fields_of(row.fields)]
+
+
+def json(row: Row) -> str:
+    """A row's event as it was sent, on one line; what hides in it is written as JSON's own escapes."""
+    text = row.stored.line.decode(errors="replace")
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def quotable(text: str) -> str:
+    """A text to be put between the quotes of a query."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def url(path: str, **parameters: str | None) -> str:
+    """A path and its parameters, of which empty ones are left out."""
+    given = {name: value for name, value in parameters.items() if value}
+    return f"{quote(path)}?{urlencode(given)}" if given else quote(path)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 def _moment(value: Any) -> datetime | None:
     return value.astimezone(UTC) if isinstance(value, datetime) else read_moment(value)
 
 
-shown: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
-    {each.__name__: each for each in (ago, clock, count, day, duration, hue, iso, number, seen, size)}
+_ALL: Final = (
+    *(
+        after,
+        ago,
+        clock,
+        count,
+        day,
+        duration,
+        fields,
+        hue,
+        iso,
+        json,
+        lines,
+        number,
+        quotable,
+        seen,
+        short,
+        size,
+    ),
 )
+
+shown: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType({each.__name__: each for each in _ALL})
+"""The filters, by name."""

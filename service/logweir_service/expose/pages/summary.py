@@ -1,0 +1,81 @@
+"""What a story was, in the few words that stand above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from logweir_service.find import Row, Timeline, visible
+
+_OUTCOMES: Final = frozenset({"success", "failure", "cancelled", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The head of a story's page."""
+
+    what: str
+    outcome: str
+    """One of the four words of events, or nothing."""
+    status: str
+    """The HTTP status of what was asked for, or nothing."""
+    environments: tuple[str, ...]
+    versions: tuple[str, ...]
+    """``service version``, in order of appearance."""
+    trace_ids: tuple[str, ...]
+    """As they were sent."""
+
+
+def summary_of(timeline: Timeline) -> Summary:
+    """Sum up a story: it is about the longest of its outermost rows, or the first where none took time."""
+    main = _main(timeline.rows)
+    fields = main.fields if main else {}
+    named = fields.get("outcome")
+    outcome = named if isinstance(named, str) and named in _OUTCOMES else ""
+    if not outcome and timeline.error_count:
+        outcome = "failure"
+    status = fields.get("http_response_status_code")
+    return Summary(
+        what=_what(main) if main else "",
+        outcome=outcome,
+        status=str(status) if isinstance(status, int) else "",
+        environments=_texts(timeline.rows, "environment"),
+        versions=tuple(
+            dict.fromkeys(
+                f"{row.service} {visible(version)}"
+                for row in timeline.rows
+                if isinstance(version := row.fields.get("service_version"), str) and version
+            )
+        ),
+        trace_ids=tuple(
+            dict.fromkeys(each for row in timeline.rows if (each := row.identifier("trace_id"))).keys()
+        ),
+    )
+
+
+def _main(rows: Sequence[Row]) -> Row | None:
+    outermost = [row for row in rows if row.depth == 0]
+    return max(outermost, key=lambda row: row.duration or 0.0, default=None)
+
+
+def _what(row: Row) -> str:
+    method, route = row.fields.get("http_request_method"), _first(row.fields, "http_route", "url_path")
+    if isinstance(method, str) and route:
+        return visible(f"{method} {route}")
+    for key in ("job_name", "span_name"):
+        if isinstance(name := row.fields.get(key), str) and name:
+            return visible(f"{row.name} {name}")
+    return row.name
+
+
+def _first(fields: Any, *keys: str) -> str:
+    return next((value for key in keys if isinstance(value := fields.get(key), str) and value), "")
+
+
+def _texts(rows: Sequence[Row], key: str) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            visible(value) for row in rows if isinstance(value := row.fields.get(key), str) and value
+        )
+    )

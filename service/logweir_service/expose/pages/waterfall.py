@@ -1,0 +1,129 @@
+"""Where a story's bars stand: pure geometry, from a timeline to percents of a row's width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from logweir_service.find import Row, Timeline
+
+_FOLDED_PERCENT: Final = 4.0
+"""What a long gap keeps of the width."""
+_LONG_SHARE: Final = 0.25
+"""Gaps that take more of the story than this are folded, so that what happened around them can be seen."""
+_MOST_FOLDED: Final = 8
+_TICKS: Final = 5
+
+
+class Stretch(NamedTuple):
+    """A time span in seconds since the story's begin."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row's bar, in percent of the width; what took no time has none."""
+
+    x: float
+    width: float
+    is_point: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line of the axis."""
+
+    x: float
+    seconds: float
+
+
+class Scale:
+    """Seconds of a story to percents. Rows stand as if the clocks of all services agreed."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._skews = timeline.skews
+        starts = [self._start(row) for row in timeline.rows]
+        ends = [self._start(row) + (row.duration or 0.0) for row in timeline.rows]
+        self._origin = min(starts, default=0.0)
+        self.seconds = max(ends, default=0.0) - self._origin
+        self.folded = self._long_gaps(timeline.rows)
+        kept = self.seconds - sum(gap.end - gap.start for gap in self.folded)
+        width = 100.0 - _FOLDED_PERCENT * len(self.folded)
+        self._per_second = width / kept if kept > 0 else 0.0
+
+    def bar(self, row: Row) -> Bar:
+        """Where a row stands."""
+        start = self._start(row) - self._origin
+        x = self.percent(start)
+        width = self.percent(start + (row.duration or 0.0)) - x
+        return Bar(round(x, 3), round(width, 3), row.duration is None)
+
+    def percent(self, seconds: float) -> float:
+        """Where a moment stands."""
+        x = 0.0
+        since = 0.0
+        for gap in self.folded:
+            if seconds <= gap.start:
+                break
+            x += (gap.start - since) * self._per_second
+            inside = min(seconds, gap.end) - gap.start
+            x += _FOLDED_PERCENT * inside / (gap.end - gap.start)
+            since = gap.end
+        return min(100.0, x + max(0.0, seconds - since) * self._per_second)
+
+    def ticks(self) -> list[Tick]:
+        """The axis at round numbers; only begin and end where gaps are folded."""
+        if self.seconds <= 0:
+            return []
+        if self.folded:
+            return [Tick(0.0, 0.0)]
+        step = _round_step(self.seconds / _TICKS)
+        return [
+            Tick(round(self.percent(number * step), 3), number * step)
+            for number in range(int(self.seconds / step) + 1)
+        ]
+
+    def folds(self) -> list[Bar]:
+        """The folded gaps, as they stand in each row."""
+        return [
+            Bar(round(self.percent(gap.start), 3), _FOLDED_PERCENT, is_point=False) for gap in self.folded
+        ]
+
+    def _start(self, row: Row) -> float:
+        return row.offset - self._skews.get(row.service, 0.0)
+
+    def _long_gaps(self, rows: Sequence[Row]) -> list[Stretch]:
+        least = max(self.seconds * _LONG_SHARE, 0.001)
+        gaps = [
+            Stretch(max(0.0, start - row.gap_before), start)
+            for row in rows
+            if row.gap_is_notable
+            and row.gap_before > least
+            and (start := self._start(row) - self._origin) > 0
+        ]
+        longest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:_MOST_FOLDED]
+        return _apart(sorted(longest))
+
+
+def _apart(gaps: Sequence[Stretch]) -> list[Stretch]:
+    """Those that begin behind the end of the one before."""
+    found: list[Stretch] = []
+    for gap in gaps:
+        if not found or gap.start >= found[-1].end:
+            found.append(gap)
+    return found
+
+
+def _round_step(seconds: float) -> float:
+    """The next step that people read well: 1, 2, 5, 10, 20 and so on, and by the clock above a minute."""
+    if seconds >= 30:
+        for step in (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400):
+            if step >= seconds:
+                return float(step)
+        return math.ceil(seconds / 86_400) * 86_400.0
+    power = 10.0 ** math.floor(math.log10(seconds))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= seconds * 0.999)
