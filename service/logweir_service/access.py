@@ -47,11 +47,28 @@ class Tokens:
         if not self._grants:
             return EVERY_SERVICE
         scheme, _, token = (authorization or "").partition(" ")
-        given = _digest(token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b"")
+        found = self._found(token.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b"")
+        return found and found[1]
+
+    def sign(self, token: str, text: str) -> str | None:
+        """What only a holder of `token` could have added to `text`; None where it is none of these."""
+        found = self._found(token.encode("utf-8", "surrogatepass"))
+        return _signature(found[0], text) if found else None
+
+    def signed(self, text: str, signature: str) -> bool:
+        """Whether `signature` is that of `text` by one of these tokens."""
+        given = signature.encode("ascii", "replace")
+        matches = [
+            hmac.compare_digest(_signature(digest, text).encode(), given) for digest, _ in self._grants
+        ]
+        return any(matches)
+
+    def _found(self, token: bytes) -> tuple[bytes, Grant] | None:
+        given = _digest(token)
         found = None
         for digest, grant in self._grants:
             if hmac.compare_digest(digest, given):
-                found = grant
+                found = digest, grant
         return found
 
 
@@ -97,3 +114,9 @@ def _grant(services: tuple[str, ...]) -> Grant:
 
 def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
+
+
+def _signature(digest: bytes, text: str) -> str:
+    """By a key of its own, so that no signature helps to find another use of the digest."""
+    key = hmac.digest(digest, b"logweir session", "sha256")
+    return hmac.digest(key, text.encode(), "sha256").hex()

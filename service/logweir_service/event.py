@@ -65,12 +65,13 @@ class StoredBatch:
     lsn: int
     received: float
     lines: bytes
-    """NDJSON; each line ends with a newline."""
+    """NDJSON; each line ends with a newline, and an empty one keeps the place of one that was removed."""
 
     def events(self) -> Iterator[StoredEvent]:
         """Its events, in order."""
-        for index, line in enumerate(self.lines.split(b"\n")[:-1]):
-            yield StoredEvent(self.lsn, index, self.received, line)
+        for index, line in enumerate(self.lines.split(b"\n")):
+            if line:
+                yield StoredEvent(self.lsn, index, self.received, line)
 
 
 def event_type(fields: Iterable[str], typed: Mapping[str, Any] = MappingProxyType({})) -> type[Event]:

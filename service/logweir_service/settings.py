@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     )
     """The release of promoted events that name none."""
 
+    sentry_issue_url: str = Field("", validation_alias="LOGWEIR_SENTRY_ISSUE_URL")
+    """Where pages link to an error in Sentry; ``{event_id}`` stands for its event there."""
+    trace_url: str = Field("", validation_alias="LOGWEIR_TRACE_URL")
+    """Where pages link to a trace; ``{trace_id}`` stands for its id."""
+
     @property
     def rule_sources(self) -> list[str]:
         """What `rules` names, in order."""
@@ -134,6 +139,16 @@ class Settings(BaseSettings):
         if text.startswith(("logweir", "__")):
             raise ValueError("must not begin with logweir, as the service's own metrics do, or with __")
         return text
+
+    @field_validator("sentry_issue_url")
+    @classmethod
+    def _leads_to_issues(cls, text: str) -> str:
+        return _link(text, "event_id")
+
+    @field_validator("trace_url")
+    @classmethod
+    def _leads_to_traces(cls, text: str) -> str:
+        return _link(text, "trace_id")
 
     @field_validator("listen")
     @classmethod
@@ -218,6 +233,14 @@ def _said(fault: ErrorDetails) -> str:
     name = next((each for each in names if os.environ.get(each)), named)
     wanted = _WANTED.get(fault["type"])
     return f"{name}: {wanted.format(**fault.get('ctx', {})) if wanted else fault['msg']}"
+
+
+def _link(text: str, placeholder: str) -> str:
+    """A link in which one value is to be filled in, behind the host, or none at all."""
+    whole = rf"https?://[^\s{{}}/?#@]+[/?#](?:[^\s{{}}]|\{{{placeholder}\}})*"
+    if text and not (f"{{{placeholder}}}" in text and re.fullmatch(whole, text)):
+        raise ValueError(f"must be a link such as https://host.example/{{{placeholder}}}")
+    return text
 
 
 def _parts(text: str) -> list[str]:

@@ -186,3 +186,35 @@ def test_services_of_a_token_may_be_patterns_with_blanks_between():
     grant = ingest_tokens("not-a-secret = shop-[0-9] + web?").grant("Bearer not-a-secret")
     assert grant
     assert [grant.covers(name) for name in ("shop-1", "web2", "web", "shop-x")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["LOGWEIR_SENTRY_ISSUE_URL", "LOGWEIR_TRACE_URL"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "https://host.example/",
+        "javascript:alert(ID)",
+        "//host.example/ID",
+        "ftp://host.example/ID",
+        "https://ID/",
+        "https://host.exampleID",
+        "https://user:secret@host.example/ID",
+        "https://host.example/ID/{other}",
+        "https://host.example/ID/{",
+        "https://host.example/a b/ID",
+        "host.example/ID",
+    ],
+)
+def test_a_link_that_could_not_be_followed_is_refused(monkeypatch, name, template):
+    placeholder = "{event_id}" if "ISSUE" in name else "{trace_id}"
+    monkeypatch.setenv(name, template.replace("ID", placeholder))
+    with pytest.raises(ConfigurationError, match=rf"{name}: must be a link such as .*\{placeholder[:-1]}"):
+        read_settings()
+
+
+def test_links_are_taken_as_they_are(monkeypatch):
+    issues = "https://sentry.example:9000/organizations/shop/issues/?query={event_id}"
+    monkeypatch.setenv("LOGWEIR_SENTRY_ISSUE_URL", issues)
+    monkeypatch.setenv("LOGWEIR_TRACE_URL", "http://tempo/explore#{trace_id}")
+    assert read_settings().sentry_issue_url == issues
+    assert read_settings().trace_url == "http://tempo/explore#{trace_id}"

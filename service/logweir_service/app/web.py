@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Header
+from fastapi import FastAPI
 from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
 from logweir_service.errors import OperatorError, Refusal
-from logweir_service.expose import Readable, reading_routes, refuse_alike, reload_route, status_route
+from logweir_service.expose import (
+    Readable,
+    Reader,
+    login_routes,
+    reading_routes,
+    refuse_alike,
+    reload_route,
+    status_route,
+)
+from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, search_page, static_route, story_page
-from logweir_service.expose.reader import require_reader
 from logweir_service.ingest import IngestDoor
 from logweir_service.status import encode_status
 from logweir_service.status.live import status_of_service
@@ -35,24 +43,24 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         page=pipeline.scrapes.page,
         stories=service.stories,
         ready=service.why_not_ready,
-        starting=lambda: pipeline.resumed is None,
         limits=pipeline.limits,
         metrics_enabled=settings.metrics_enabled,
     )
-    readers = read_tokens(settings.read_tokens)
-    app.include_router(reading_routes(readable, readers))
-    app.include_router(status_route(partial(_status, service), readers))
+    reader = Reader(read_tokens(settings.read_tokens), starting=lambda: pipeline.resumed is None)
+    pages = Pages(
+        version=app.version,
+        guarded=bool(reader.tokens),
+        links=Links(settings.sentry_issue_url, settings.trace_url),
+    )
+    app.include_router(login_routes(reader, pages))
+    app.include_router(reading_routes(readable, reader))
+    app.include_router(status_route(partial(_status, service), reader))
     if settings.reload_endpoint:
         again = partial(_reload, reload or Reload(service))
-        app.include_router(reload_route(again, readers, starting=readable.starting))
-
-    def reader(authorization: Annotated[str | None, Header()] = None) -> None:
-        require_reader(readers, authorization)
-
-    pages = Pages(version=app.version)
+        app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))
     app.include_router(static_route(pages.static))
-    app.include_router(search_page(pages, reader))
-    app.include_router(story_page(pages, reader, stories=service.stories))
+    app.include_router(search_page(pages, reader.when_started))
+    app.include_router(story_page(pages, reader.when_started, stories=service.stories))
     refuse_alike(app, pages)
     return app
 

@@ -53,7 +53,7 @@ class StoredDecoder:
         try:
             return self._json.decode_lines(stretch)
         except msgspec.ValidationError:
-            return [self._event(line) for line in stretch.split(b"\n")[:-1]]
+            return [self._event(line) for line in stretch.split(b"\n") if line]
 
     def _event(self, line: bytes) -> Event:
         """Decode one line; a number out of every range reads as absent."""

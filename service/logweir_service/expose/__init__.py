@@ -1,7 +1,17 @@
 """What is read over HTTP: metrics, search, health, limits."""
 
+from .login import login_routes
+from .reader import Reader
 from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
 from .status import status_route
 
-__all__ = ["Readable", "reading_routes", "refuse_alike", "reload_route", "status_route"]
+__all__ = [
+    "Readable",
+    "Reader",
+    "login_routes",
+    "reading_routes",
+    "refuse_alike",
+    "reload_route",
+    "status_route",
+]

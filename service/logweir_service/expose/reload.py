@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
-from logweir_service.access import Tokens
 from logweir_service.errors import Refusal, RulesError
 
-from .reader import require_reader
+from .reader import Reader
 
 
 def reload_route(
-    reload: Callable[[], Awaitable[dict[str, Any]]], tokens: Tokens, *, starting: Callable[[], bool]
+    reload: Callable[[], Awaitable[dict[str, Any]]], reader: Reader, *, starting: Callable[[], bool]
 ) -> APIRouter:
-    """The route that lets bearers of one of `tokens` call `reload`, and answers what it returns.
+    """The route that lets who shows `reader` a token call `reload`, and answers what it returns.
 
     Rules that cannot be used are answered with 422 and all their problems.
     """
     routes = APIRouter()
 
-    @routes.post("/-/reload")
-    async def reloaded(authorization: Annotated[str | None, Header()] = None) -> Response:
-        require_reader(tokens, authorization)
+    @routes.post("/-/reload", dependencies=[Depends(reader.by_token)])
+    async def reloaded() -> Response:
         if starting():
             message = "the journal is being read; try again soon"
             raise Refusal(503, "starting", message, retry_after_seconds=3)

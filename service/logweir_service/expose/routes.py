@@ -10,16 +10,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from logweir_service.access import Tokens
 from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
 from logweir_service.limits import Limits
 
 from .pages import Pages, trouble_page, wants_page
-from .reader import require_reader
+from .reader import LoginWanted, Reader
 
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
@@ -43,22 +42,13 @@ class Readable:
     ready: Callable[[], str | None]
     """Why the service takes no events now, or None where it does."""
     limits: Limits
-    starting: Callable[[], bool] = lambda: False
-    """Whether the journal is still being read: until then numbers and stories would be half the truth."""
     metrics_enabled: bool = True
 
 
-def reading_routes(readable: Readable, tokens: Tokens) -> APIRouter:
-    """The routes that show `readable` to bearers of one of `tokens`."""
-
-    def reader(authorization: Annotated[str | None, Header()] = None) -> None:
-        require_reader(tokens, authorization)
-        if readable.starting():
-            message = "the journal is being read; try again soon"
-            raise Refusal(503, "starting", message, retry_after_seconds=3)
-
+def reading_routes(readable: Readable, reader: Reader) -> APIRouter:
+    """The routes that show `readable` to whom `reader` lets pass."""
     routes = APIRouter()
-    only_readers = [Depends(reader)]
+    only_readers = [Depends(reader.when_started)]
 
     @routes.get("/metrics", dependencies=only_readers)
     async def metrics(
@@ -138,6 +128,11 @@ def refuse_alike(app: FastAPI, pages: Pages | None = None) -> None:
         if (seconds := refusal.retry_after()) is not None:
             headers["Retry-After"] = str(seconds)
         return refusal_of(request, refusal.status, refusal.code, refusal.message, headers)
+
+    @app.exception_handler(LoginWanted)
+    async def asked_to_log_in(_: Request, wanted: LoginWanted) -> Response:
+        headers = {"Cache-Control": "no-store", "Vary": "Accept, Cookie"}
+        return RedirectResponse(wanted.location, 303, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Response
 
-from logweir_service.access import Tokens
-
-from .reader import require_reader
+from .reader import Reader
 
 
-def status_route(read: Callable[[], Awaitable[bytes]], tokens: Tokens) -> APIRouter:
-    """The route that answers what `read` tells, to bearers of one of `tokens`."""
+def status_route(read: Callable[[], Awaitable[bytes]], reader: Reader) -> APIRouter:
+    """The route that answers what `read` tells, to whom `reader` lets pass."""
     routes = APIRouter()
 
-    @routes.get("/v1/status")
-    async def status(authorization: Annotated[str | None, Header()] = None) -> Response:
-        require_reader(tokens, authorization)
+    @routes.get("/v1/status", dependencies=[Depends(reader)])
+    async def status() -> Response:
         return Response(await read(), media_type="application/json")
 
     return routes

@@ -12,9 +12,9 @@ import msgspec
 
 from logweir_service.disk import Disk, replace_durably
 from logweir_service.errors import ConfigurationError, FolderLocked, UnknownFormat
-from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, VERSION, decode_header
+from .segment import segments
 
 
 class _Version(msgspec.Struct):
@@ -118,10 +118,10 @@ class DataFolder:
 
     def _found(self) -> UUID | None:
         """The identity that segments without their folder's format tell."""
-        for segment in sorted(listed(self.journal, "*.ndjson")):
-            with segment.open("rb") as file:
-                if header := decode_header(file.readline(MAX_LINE_BYTES), path=segment):
-                    return header[0]
+        for segment in segments(self.journal):
+            with segment.open() as file:
+                if header := decode_header(file.readline(MAX_LINE_BYTES), path=segment.path):
+                    return header.journal
         return None
 
     def _known(self, text: bytes) -> UUID:

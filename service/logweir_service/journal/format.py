@@ -7,8 +7,9 @@ many lines and bytes follow. A reader skips by that length, so no event can be t
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -49,9 +50,9 @@ class Commit:
     received: float
     """When the service made it, in seconds since the epoch."""
     count: int
-    """Lines stored."""
+    """Lines stored when it was made; some may have been removed since."""
     size: int
-    """Bytes of these lines, newlines included."""
+    """Bytes of the lines that are there, newlines included."""
     position: StreamPosition | None = None
     """Its place in the sender's stream, where the sender has one."""
     group: int = 0
@@ -65,6 +66,10 @@ class Commit:
     def group_first_lsn(self) -> int:
         """Number of the first commit of its group."""
         return self.group or self.lsn
+
+    def with_lines(self, lines: bytes) -> bytes:
+        """The commit line that stands before what is left of its lines; it still says how many there were."""
+        return replace(self, size=len(lines)).encode(lines_crc32=crc32(lines))
 
     def encode(self, *, lines_crc32: int) -> bytes:
         """The commit line that stands before the lines with this checksum."""
@@ -106,6 +111,7 @@ class _SegmentFields(msgspec.Struct):
     format: int
     journal: UUID
     first_lsn: int
+    generation: int = 0
 
 
 class _SegmentLine(msgspec.Struct):
@@ -142,17 +148,27 @@ def intact(commit_line: bytes, lines: bytes) -> bool:
     return bool(key) and rest == b"%d}}\n" % crc32(before_crc, crc32(lines))
 
 
-def encode_header(journal: UUID, first_lsn: int) -> bytes:
+class Header(NamedTuple):
+    """What the first line of a segment says."""
+
+    journal: UUID
+    first_lsn: int
+    generation: int = 0
+    """How often the segment was written anew."""
+
+
+def encode_header(journal: UUID, first_lsn: int, *, generation: int = 0) -> bytes:
     """The first line of a segment."""
-    return b'{"_segment":{"format":%d,"journal":"%s","first_lsn":%d}}\n' % (
+    return b'{"_segment":{"format":%d,"journal":"%s","first_lsn":%d%s}}\n' % (
         VERSION,
         str(journal).encode(),
         first_lsn,
+        b',"generation":%d' % generation if generation else b"",
     )
 
 
-def decode_header(line: bytes, *, path: object) -> tuple[UUID, int] | None:
-    """The journal's identity and the first commit's number, or None where the line is no whole header.
+def decode_header(line: bytes, *, path: object) -> Header | None:
+    """What the first line of a segment says, or None where it is no whole header.
 
     Raises:
         UnknownFormat: where the segment was written by another version.
@@ -166,7 +182,7 @@ def decode_header(line: bytes, *, path: object) -> tuple[UUID, int] | None:
             f"{path} has journal format {fields.format}, "
             f"this version reads {VERSION}: run the version that wrote it"
         )
-    return (fields.journal, fields.first_lsn) if line.endswith(b"\n") else None
+    return Header(fields.journal, fields.first_lsn, fields.generation) if line.endswith(b"\n") else None
 
 
 def crc32(data: bytes, start: int = 0) -> int:

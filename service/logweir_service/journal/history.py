@@ -58,6 +58,6 @@ def _first_received(segment: Segment) -> float | None:
 
 def _size(segment: Segment) -> int:
     try:
-        return segment.path.stat().st_size
+        return segment.text_size()
     except FileNotFoundError:
         return 0

@@ -17,7 +17,7 @@ from .folder import DataFolder
 from .format import Commit, StreamPosition
 from .known import Known, KnownState
 from .reader import JournalReader
-from .segment import Located, Segment, segments
+from .segment import Located, Segment, leftovers, segments
 from .streams import Mark, known_of
 from .tail import Position, Tail
 
@@ -107,6 +107,8 @@ class Journal:
         """
         if known is not None:
             self.known.restore(known)
+        for path in leftovers(self.folder.journal):
+            self.folder.disk.unlink(path)
         tail = Tail(self.folder, self.identifier, position, known_lsn=known_lsn)
         batches = events = 0
         places, reading = array("Q"), Segment(self.folder.journal, 0)

@@ -48,10 +48,10 @@ class JournalReader:
 
     def batches_between(self, segment_first_lsn: int, start: int, end: int | None) -> Iterator[StoredBatch]:
         """The batches of a segment whose commit lines begin from `start` on and before `end`, if any."""
-        path = self._folder / Segment.name(segment_first_lsn)
+        segment = Segment.found(self._folder, segment_first_lsn)
         last = self._durable()
         try:
-            for located in SegmentReader(Segment(path, segment_first_lsn), offset=start, passing_over=True):
+            for located in SegmentReader(segment, offset=start, passing_over=True):
                 if (end is not None and located.offset >= end) or located.commit.lsn > last:
                     return
                 yield _stored(located)
@@ -82,16 +82,16 @@ def _stored(located: Located) -> StoredBatch:
 
 def _scan(segment: Segment, needle: bytes) -> Iterator[StoredEvent]:
     """Look for the needle in chunks, and read batch by batch only from the first hit on."""
-    if not _occurs(segment.path, needle):
+    if not _occurs(segment, needle):
         return
     for located in SegmentReader(segment, passing_over=True):
         if needle in located.lines:
             yield from (event for event in _stored(located).events() if needle in event.line)
 
 
-def _occurs(path: Path, needle: bytes) -> bool:
+def _occurs(segment: Segment, needle: bytes) -> bool:
     tail = b""
-    with path.open("rb", buffering=0) as file:
+    with segment.open() as file:
         while chunk := file.read(_CHUNK_BYTES):
             if needle in tail + chunk:
                 return True

@@ -130,7 +130,7 @@ class SealedSegments:
     def _begin_of(self, segment: Segment) -> float | None:
         """When the first commit of a segment was received; None where it has none."""
         if segment.first_lsn not in self._received:
-            with segment.path.open("rb") as file:
+            with segment.open() as file:
                 file.readline(MAX_LINE_BYTES)
                 commit = decode_commit(file.readline(MAX_LINE_BYTES))
             if commit is None:

@@ -10,7 +10,8 @@ from uuid import UUID
 from logweir_service.disk import Disk, write_all
 
 from .format import encode_header
-from .segment import Segment, SegmentReader
+from .packing import Packing
+from .segment import Segment, SegmentReader, generation_of
 
 _CHUNK_BYTES = 8 << 20
 
@@ -27,10 +28,11 @@ def set_aside(disk: Disk, segment: Segment, journal: UUID) -> str:
 
 
 def _keep(segment: Segment) -> Path:
-    aside, number = segment.path.with_suffix(".corrupt"), 1
+    name = segment.path.name if segment.is_packed else segment.path.stem
+    aside, number = segment.path.with_name(f"{name}.corrupt"), 1
     while aside.exists() and not aside.samefile(segment.path):
         number += 1
-        aside = segment.path.with_suffix(f".{number}.corrupt")
+        aside = segment.path.with_name(f"{name}.{number}.corrupt")
     with suppress(FileExistsError):
         os.link(segment.path, aside)
     return aside
@@ -55,18 +57,35 @@ def copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
 
 
 def _copy_to(disk: Disk, file: int, segment: Segment, journal: UUID) -> int:
-    batches = waiting_bytes = 0
-    waiting = [encode_header(journal, segment.first_lsn)]
+    header = encode_header(journal, segment.first_lsn, generation=generation_of(segment))
+    copying = Packing(disk, file, header) if segment.is_packed else _Plain(disk, file, header)
+    batches = 0
     try:
         for located in SegmentReader(segment, passing_over=True):
-            waiting += (located.commit_line, located.lines)
-            waiting_bytes += len(located.lines)
+            copying.add(located.commit_line, located.lines)
             batches += 1
-            if waiting_bytes >= _CHUNK_BYTES:
-                write_all(disk, file, waiting)
-                waiting, waiting_bytes = [], 0
-        write_all(disk, file, waiting)
-        disk.fsync(file)
+        copying.end()
     finally:
         disk.close(file)
     return batches
+
+
+class _Plain:
+    """Writes a segment to a file as it was written first."""
+
+    def __init__(self, disk: Disk, file: int, header: bytes) -> None:
+        self._disk, self._file = disk, file
+        self._waiting, self._waiting_bytes = [header], 0
+
+    def add(self, commit_line: bytes, lines: bytes) -> None:
+        """Put a batch behind the others."""
+        self._waiting += (commit_line, lines)
+        self._waiting_bytes += len(lines)
+        if self._waiting_bytes >= _CHUNK_BYTES:
+            write_all(self._disk, self._file, self._waiting)
+            self._waiting, self._waiting_bytes = [], 0
+
+    def end(self) -> None:
+        """Write what is left, and make all of it durable."""
+        write_all(self._disk, self._file, self._waiting)
+        self._disk.fsync(self._file)

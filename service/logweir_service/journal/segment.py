@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -11,30 +12,62 @@ from uuid import UUID
 from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, Commit, decode_commit, decode_header, intact
+from .seekable import open_seekable
 
+PACKED_SUFFIX = ".zst"
 _BUFFER_BYTES = 1 << 20
 _COMMIT_BEGINS = b'{"_commit":{"lsn":'
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A file of the journal."""
+    """A file of the journal: plain as it was written, or packed since it was compacted."""
 
     path: Path
     first_lsn: int
 
     def open(self) -> BinaryIO:
-        """The segment's content as it was written, to be read and sought in.
+        """The segment's text, to be read and sought in, in whichever form it is by now.
 
         Raises:
             FileNotFoundError: retention has removed it.
         """
-        return self.path.open("rb", buffering=_BUFFER_BYTES)
+        if not self.is_packed:
+            try:
+                return self.path.open("rb", buffering=_BUFFER_BYTES)
+            except FileNotFoundError:  # compacted since it was listed, or gone
+                return open_seekable(self.packed.path)
+        return open_seekable(self.path)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is compressed."""
+        return self.path.suffix == PACKED_SUFFIX
+
+    @property
+    def packed(self) -> Segment:
+        """The segment in its compressed form, whether that is there or not."""
+        return self if self.is_packed else replace(self, path=Path(f"{self.path}{PACKED_SUFFIX}"))
+
+    def text_size(self) -> int:
+        """Bytes of its text, which are more than those of its file where it is packed.
+
+        Raises:
+            FileNotFoundError: retention has removed it.
+        """
+        with self.open() as file:
+            return file.seek(0, os.SEEK_END)
 
     @classmethod
     def name(cls, first_lsn: int) -> str:
-        """The file name of the segment that begins with commit `first_lsn`."""
+        """The file name of the segment that begins with commit `first_lsn`, while it is plain."""
         return f"{first_lsn:020}.ndjson"
+
+    @classmethod
+    def found(cls, folder: Path, first_lsn: int) -> Segment:
+        """The segment that begins with commit `first_lsn`; `open` says whether there is one."""
+        plain = cls(folder / cls.name(first_lsn), first_lsn)
+        return plain.packed if plain.packed.path.exists() else plain
 
     @property
     def disowned(self) -> bool:
@@ -51,11 +84,47 @@ class Located:
     offset: int
     commit_line: bytes = b""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all events that were accepted with it are still there."""
+        lines = self.lines
+        return lines.count(b"\n") == self.commit.count and b"\n\n" not in lines and lines[:1] != b"\n"
+
 
 def segments(folder: Path) -> list[Segment]:
-    """The segments of a journal, oldest first."""
-    found = (path for path in listed(folder, "*.ndjson") if path.stem.isdigit() and len(path.stem) == 20)
-    return sorted((Segment(path, int(path.stem)) for path in found), key=lambda segment: segment.first_lsn)
+    """The segments of a journal, oldest first; of one that is there in both forms, the packed one."""
+    plain = _by_number(folder, ".ndjson")
+    packed = _by_number(folder, f".ndjson{PACKED_SUFFIX}")
+    found = {**plain, **packed}
+    return [Segment(found[first_lsn], first_lsn) for first_lsn in sorted(found)]
+
+
+def generation_of(segment: Segment) -> int:
+    """How often a segment was written anew; 0 where it has no whole header.
+
+    Raises:
+        FileNotFoundError: retention has removed it.
+        UnknownFormat: another version wrote it.
+    """
+    with segment.open() as file:
+        header = decode_header(file.readline(MAX_LINE_BYTES), path=segment.path)
+    return header.generation if header else 0
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What a crash has left of writing segments anew: unfinished files, plain ones that are packed."""
+    packed = _by_number(folder, f".ndjson{PACKED_SUFFIX}")
+    plain = _by_number(folder, ".ndjson")
+    return [*listed(folder, "*.tmp"), *(path for first_lsn, path in plain.items() if first_lsn in packed)]
+
+
+def _by_number(folder: Path, suffix: str) -> dict[int, Path]:
+    found = {}
+    for path in listed(folder, f"*{suffix}"):
+        number = path.name.removesuffix(suffix)
+        if number.isdigit() and len(number) == 20:
+            found[int(number)] = path
+    return found
 
 
 class SegmentReader:
@@ -72,6 +141,8 @@ class SegmentReader:
     ) -> None:
         self.segment = segment
         self.journal: UUID | None = None
+        self.generation = 0
+        """How often the segment was written anew: places in it hold for one generation."""
         self.end = offset
         self.damage: str | None = None
         self._last_lsn = max(after_lsn, segment.first_lsn - 1)
@@ -105,6 +176,7 @@ class SegmentReader:
             self.damage = "no segment header"
             return False
         self.journal = header[0]
+        self.generation = header[2]
         self.end = self.end or len(line)
         return True
 

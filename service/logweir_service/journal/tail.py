@@ -50,7 +50,7 @@ class Tail:
         self.damaged: list[str] = []
         """One line for each segment set aside."""
         self.missing: list[str] = []
-        """One line for each gap behind the position."""
+        """One line for each gap behind the position, and for each segment of which events were removed."""
         self.lost_end = False
         """The journal ends before what is known of it: nobody knows what stood behind that."""
         self.active: Segment | None = None
@@ -58,6 +58,7 @@ class Tail:
         self._journal = journal
         self._position = position
         self._known_lsn = max(known_lsn, self.last_lsn)
+        self._told_incomplete: Segment | None = None
 
     def __iter__(self) -> Iterator[tuple[Segment, Located]]:
         known = segments(self._folder.journal)
@@ -66,7 +67,7 @@ class Tail:
                 self._expect(segment.first_lsn, segment)
                 yield from self._read(segment, is_last=following is None)
         self.lost_end = self._ends_early(known[-1] if known else None)
-        if known and not self.lost_end:
+        if known and not self.lost_end and not known[-1].is_packed:
             self.active = known[-1]
             if self.active.disowned:
                 copy_whole(self._folder.disk, self.active, self._journal)
@@ -76,6 +77,12 @@ class Tail:
         if lsn > self.last_lsn + 1:
             self.missing.append(f"commits {self.last_lsn + 1} to {lsn - 1} are missing before {segment.path}")
             self.last_lsn = lsn - 1
+
+    def _expect_all(self, located: Located, segment: Segment) -> None:
+        """Note it where events were removed, though no checkpoint tells what they had counted."""
+        if not located.is_complete and segment is not self._told_incomplete:
+            self._told_incomplete = segment
+            self.missing.append(f"events are missing from {segment.path}, where they were removed")
 
     def _read(self, segment: Segment, *, is_last: bool) -> Iterator[tuple[Segment, Located]]:
         offset = start_in(segment, self._position)
@@ -87,11 +94,13 @@ class Tail:
                 if after_lsn > self.last_lsn:
                     self._expect(after_lsn, segment)
                     self.last_lsn = after_lsn
+                    self._expect_all(located, segment)
                     yield segment, located
             self._check_owner(reader)
             if reader.damage is None:
                 return
-            if is_last and is_torn(reader, last_lsn=after_lsn, known_lsn=self._known_lsn):
+            may_be_torn = is_last and not segment.is_packed
+            if may_be_torn and is_torn(reader, last_lsn=after_lsn, known_lsn=self._known_lsn):
                 self._cut(segment, reader.end)
                 return
             self.damaged.append(set_aside(self._folder.disk, segment, self._journal))
@@ -133,14 +142,14 @@ class Tail:
             return False
         if last is None or last.first_lsn < at.segment_first_lsn:
             return True
-        return last.first_lsn == at.segment_first_lsn and last.path.stat().st_size < at.offset
+        return last.first_lsn == at.segment_first_lsn and last.text_size() < at.offset
 
 
 def start_in(segment: Segment, position: Position | None) -> int:
     """The position's offset, where the segment has a commit or its end there; else 0."""
     if position is None or position.segment_first_lsn != segment.first_lsn:
         return 0
-    with segment.path.open("rb") as file:
+    with segment.open() as file:
         if file.seek(0, os.SEEK_END) == position.offset:
             return position.offset
         file.seek(position.offset)

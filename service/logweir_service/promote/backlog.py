@@ -88,7 +88,7 @@ class Backlog:
         first = self.position.line if batch.lsn == self.position.lsn else 0
         lines = batch.lines.split(b"\n")
         for index, line in enumerate(lines[first:], first):
-            rule = self.selection.rule_of_line(line)
+            rule = self.selection.rule_of_line(line) if line else None
             if rule is None or not sampled(rule, journal=self._reader.identifier, lsn=batch.lsn, index=index):
                 continue
             self._found.append(Candidate(StoredEvent(batch.lsn, index, batch.received, line), rule))

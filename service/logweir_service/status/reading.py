@@ -76,7 +76,7 @@ def _read_on(
     found.last_lsn = max(found.last_lsn, last_lsn)
     if reader.damage is None:
         return None
-    if is_last and is_torn(reader, last_lsn=last_lsn, known_lsn=known_lsn):
+    if is_last and not segment.is_packed and is_torn(reader, last_lsn=last_lsn, known_lsn=known_lsn):
         return None
     for located in SegmentReader(segment, passing_over=True):  # as it is copied when it is set aside
         if located.commit.lsn > last_lsn:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from logweir_service.access import Tokens
 from logweir_service.event import StoredEvent
-from logweir_service.expose import Readable, reading_routes, refuse_alike
+from logweir_service.expose import Readable, Reader, reading_routes, refuse_alike
 from logweir_service.find import Stories
 from logweir_service.limits import Limits
 
@@ -51,7 +51,7 @@ def get(
         ready=lambda: not_ready,
         limits=Limits(),
     )
-    app.include_router(reading_routes(readable, Tokens([])))
+    app.include_router(reading_routes(readable, Reader(Tokens([]))))
     refuse_alike(app)
 
     async def ask() -> httpx.Response:

@@ -7,15 +7,20 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from logweir_service.expose.links import Links
+
 from .headers import page_headers
 from .marks import shown, url
 from .static import Static
 
 
 class Pages:
-    """All pages' frame: layout, filters and static files. Made once; may be used by any thread."""
+    """All pages' frame: layout, filters and static files. Made once; may be used by any thread.
 
-    def __init__(self, *, version: str) -> None:
+    Where they are `guarded` by a session, each has a button that ends it. Templates know `links`.
+    """
+
+    def __init__(self, *, version: str, guarded: bool = False, links: Links | None = None) -> None:
         self.static = Static()
         self._templates = Environment(
             loader=PackageLoader(__package__),
@@ -26,7 +31,13 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters |= shown
-        self._templates.globals |= {"version": version, "static": self.static.url, "url": url}
+        self._templates.globals |= {
+            "version": version,
+            "guarded": guarded,
+            "links": links or Links(),
+            "static": self.static.url,
+            "url": url,
+        }
 
     def page(self, template: str, /, *, here: str = "", status: int = 200, **told: Any) -> HTMLResponse:
         """The page that `template` makes of what is `told`; `here` is its key in the navigation."""
