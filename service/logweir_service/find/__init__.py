@@ -1,9 +1,11 @@
 """Everything of one correlation id, in the order it happened; and what else a query asks for."""
 
+from .cursor import Place, read_place
 from .index import ActiveIndex, Stretch
 from .moment import Moment
 from .query import BadQuery, Match, Query
 from .render import render_story
+from .scan import Bounds, Found, Looked, Partial, Scan
 from .stack import Frame, Raised
 from .stories import Stories
 from .timeline import Row, Timeline, timeline
@@ -12,15 +14,22 @@ from .visible import shown, visible
 __all__ = [
     "ActiveIndex",
     "BadQuery",
+    "Bounds",
+    "Found",
     "Frame",
+    "Looked",
     "Match",
     "Moment",
+    "Partial",
+    "Place",
     "Query",
     "Raised",
     "Row",
+    "Scan",
     "Stories",
     "Stretch",
     "Timeline",
+    "read_place",
     "render_story",
     "shown",
     "timeline",

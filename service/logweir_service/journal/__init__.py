@@ -1,5 +1,6 @@
 """The truth on disk: batches are appended, made durable together, and read back by cursors."""
 
+from .backward import newest_first
 from .checkpoints import Checkpoint, Checkpoints
 from .event_ids import EventId
 from .filesystem import refuse_network
@@ -41,6 +42,7 @@ __all__ = [
     "ballast_weight",
     "crc32",
     "decide",
+    "newest_first",
     "refuse_network",
     "remove",
     "verify",
