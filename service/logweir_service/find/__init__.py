@@ -2,9 +2,11 @@
 
 from .cursor import Place, read_place
 from .index import ActiveIndex, Stretch
+from .length import length
+from .look import Look
 from .moment import Moment
 from .query import BadQuery, Match, Query
-from .render import render_story
+from .render import render_rows, render_story
 from .scan import Bounds, Found, Looked, Partial, Scan
 from .stack import Frame, Raised
 from .stories import Stories
@@ -17,6 +19,7 @@ __all__ = [
     "Bounds",
     "Found",
     "Frame",
+    "Look",
     "Looked",
     "Match",
     "Moment",
@@ -29,7 +32,9 @@ __all__ = [
     "Stories",
     "Stretch",
     "Timeline",
+    "length",
     "read_place",
+    "render_rows",
     "render_story",
     "shown",
     "timeline",

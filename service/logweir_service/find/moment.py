@@ -58,7 +58,7 @@ class Moment:
 
     @property
     def told(self) -> str:
-        """What happened, in a few words; what it took is told by `duration`."""
+        """What happened, in a few words, but for `duration` and `user`."""
         if not self.fields:
             line = self.stored.line[:_UNREADABLE_CHARACTERS]
             return shown(line.decode(errors="replace"))

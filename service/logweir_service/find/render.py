@@ -1,120 +1,201 @@
-"""A story as a person reads it in a terminal: one line an event, errors with their stack."""
+"""A story as a person reads it in a terminal: its error first, then one line an event."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
 
-from logweir.fields import RESERVED
-from logweir_service.lenient import read_moment
-
+from .length import length
+from .look import BOLD, DIM, LEVELS, SERVICES, Look, Part, columns, padded
+from .moment import Moment
+from .timeline import Row, Timeline
 from .visible import visible
 
-_COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "1;31"}
+_MAX_FRAMES: Final = 6
+_MAX_TEXT_LINES: Final = 12
+_MAX_STEPS: Final = 10
+"""Steps of indentation; what is deeper says so in figures."""
 
-_MAX_FRAMES = 6
-_SUMMED_UP = frozenset({"cache_operation", "cache_name", "cache_result", "peer_service", "server_address"})
+_LONG_STORY_ROWS: Final = 15
+"""From here on the rows before the error are shown with it: in a longer story they are not on one screen."""
+
+_BEFORE: Final = 5
+_NAME_COLUMNS: Final = 34
+_SERVICE_COLUMNS: Final = 20
+_NARROW_COLUMNS: Final = 110
+"""With fewer, levels and indentation are short, and what happened stands in no column of its own."""
+
+_SHORT_LEVELS: Final = {"debug": "dbg", "warning": "warn", "error": "ERR", "critical": "CRIT"}
+
+_BAR_COLUMNS: Final = 30
+_BARRED_COLUMNS: Final = 150
+"""With as many there is room for bars: when each row began, and how long it took."""
+
+_ERROR: Final = LEVELS["error"]
 
 
-def render_story(events: Sequence[Mapping[str, Any]], *, colour: bool = False) -> Iterator[str]:
-    """The lines of a story whose `events`, as `read_object` reads them, are in order.
+def render_story(
+    story: Timeline, look: Look | None = None, *, rows_on_screen: int | None = None
+) -> Iterator[str]:
+    """The lines of a story; control characters are made visible.
 
-    Control characters are made visible.
+    What is longer than a screen with `rows_on_screen` ends with what it began with: a terminal shows the end.
     """
-    if not events:
+    if not story.rows:
         return
-    services = [*dict.fromkeys(str(event.get("service")) for event in events)]
-    errors = sum(event.get("level") in ("error", "critical") for event in events)
-    yield (
-        f"{visible(str(events[0].get('correlation_id')))}: {_count(len(events), 'event')}, "
-        f"{_count(errors, 'error')}, {_count(len(services), 'service')} ({visible(', '.join(services))})"
-    )
-    service_width = max(len(visible(service)) for service in services)
-    name_width = min(max(len(str(event.get("event"))) for event in events), 28)
-    day = ""
-    for event in events:
-        moment = _moment(event)
-        if moment[:10] != day:
-            day = moment[:10]
-            yield f"-- {day} UTC"
-        level = str(event.get("level"))
-        row = (
-            f"{moment[11:]}  {visible(str(event.get('service'))):{service_width}}  {level:8}  "
-            f"{visible(str(event.get('event'))):{name_width}}  {visible(_told(event))}"
-        ).rstrip()
-        yield f"\x1b[{_COLOURS.get(level, '0')}m{row}\x1b[0m" if colour else row
-        yield from _stack(event)
+    page = _Page(story, look or Look())
+    head, body = [*page.head()], [*page.body()]
+    yield from head
+    yield from body
+    if rows_on_screen is not None and len(head) + len(body) >= rows_on_screen:
+        yield ""
+        yield from head
 
 
-def _told(event: Mapping[str, Any]) -> str:
-    """What happened, in a few words."""
-    parts = []
-    if "http_request_method" in event:
-        target = event.get("http_route") or event.get("url_path") or ""
-        parts += [event["http_request_method"], target, event.get("http_response_status_code")]
-    parts += [
-        event.get(key)
-        for key in (
-            "db_query_summary" if "db_query_summary" in event else "db_operation_name",
-            "db_collection_name" if "db_query_summary" not in event else "",
-            "cache_operation",
-            "cache_name",
-            "cache_result",
+def render_rows(story: Timeline, look: Look | None = None) -> Iterator[str]:
+    """The rows alone, as of events that belong to a story which was shown."""
+    yield from _Page(story, look or Look()).body()
+
+
+class _Page:
+    """A story on its way to a screen."""
+
+    def __init__(self, story: Timeline, look: Look) -> None:
+        self.story = story
+        self._look = look
+        self._is_narrow = look.width is not None and look.width < _NARROW_COLUMNS
+        self._has_bars = look.width is not None and look.width >= _BARRED_COLUMNS and story.duration > 0
+        self._colours = {
+            service: SERVICES[number % len(SERVICES)] for number, service in enumerate(story.services)
+        }
+        self._service_columns = _widest(story.services, _SERVICE_COLUMNS)
+        self._level_columns = _widest(map(self._level, story.rows), len("critical"))
+        names = (f"{self._steps(row)}{row.name}" for row in story.rows)
+        self._name_columns = 0 if self._is_narrow else _widest(names, _NAME_COLUMNS)
+
+    def head(self) -> Iterator[str]:
+        story, line = self.story, self._look.line
+        services = f"{_count(len(story.services), 'service')} ({', '.join(story.services)})"
+        counts = f"{_count(len(story.rows), 'event')}, {_count(story.error_count, 'error')}, {services}"
+        name = Part(story.correlation_id or "without an id", BOLD)
+        if self._is_narrow:
+            yield line([name])
+        yield line([Part(counts)] if self._is_narrow else [name, Part(f": {counts}")])
+        users = f", {'user' if len(story.users) == 1 else 'users'} {', '.join(story.users)}"
+        when = f"{_day(story.begin)} {_clock(story.begin)} UTC, {length(story.duration)}"
+        yield line([Part(f"{when}{users if story.users else ''}")])
+        for service, ahead in story.skews.items():
+            where = f"{length(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}"
+            told = f"the clock of {service} seems to be {where}: its times are shown as it tells them"
+            yield line([Part(told, LEVELS["warning"])])
+        yield ""
+        if story.first_error is not None:
+            yield from self._error(story.first_error)
+            yield ""
+
+    def body(self) -> Iterator[str]:
+        told = {_reported(self.story.first_error)} if self.story.first_error is not None else set()
+        day = _day(self.story.begin)
+        for row in self.story.rows:
+            if row.gap_is_notable:
+                yield self._gap(row.gap_before)
+            if (its := _day(row.start)) != day:
+                day = its
+                yield self._look.line([Part(f"-- {day} UTC", DIM)])
+            yield self._look.line(self._row(row))
+            reported = _reported(row)
+            if reported and reported not in told:
+                told.add(reported)
+                yield from self._stack(row, " " * 6)
+            if row.profile:
+                yield from self._text(row.profile, " " * 6)
+        if self.story.gap_at_end:
+            yield self._gap(self.story.gap_at_end)
+
+    def _error(self, row: Row) -> Iterator[str]:
+        after = f" after {length((row.at - self.story.begin).total_seconds())}"
+        yield self._look.line(
+            [
+                Part(f"{row.level} in {row.service}{after}: ", _ERROR),
+                Part(row.name, BOLD),
+                Part(f"  {row.told}"),
+            ]
         )
-    ]
-    if event.get("peer_service"):
-        parts.append(f"-> {event['peer_service']}")
-    duration = event.get("duration_seconds")
-    if isinstance(duration, int | float):
-        parts.append(f"{float(duration) * 1000:.1f} ms")
-    error_type = event.get("error_type")
-    parts += [
-        event.get("message"),
-        None if error_type == str(event.get("http_response_status_code")) else error_type,
-    ]
-    if event.get("user_id"):
-        parts.append(f"user={event['user_id']}")
-    parts += [f"{key}={value}" for key, value in _others(event)]
-    return " ".join(str(part) for part in parts if part not in (None, ""))
+        yield from self._stack(row, "  ")
+        before = self.story.before[-_BEFORE:]
+        if before and len(self.story.rows) > _LONG_STORY_ROWS:
+            yield self._look.line([Part("  before it:", DIM)])
+            for each in before:
+                yield self._look.line([Part("  "), *self._row(each, is_flat=True)])
+
+    def _row(self, row: Row, *, is_flat: bool = False) -> Iterator[Part]:
+        mark = "> " if row is self.story.first_error else "! " if row.is_error else "  "
+        style = LEVELS.get(row.level, "")
+        took = "" if row.duration is None else length(row.duration)
+        yield Part(mark, _ERROR)
+        yield Part(f"{_clock(row.at if is_flat else row.start)} ", DIM)
+        yield Part(f"{took:>8}  ")
+        if self._has_bars and not is_flat:
+            yield self._bar(row)
+        yield Part(padded(row.service, self._service_columns), self._colours[row.service])
+        yield Part("  ")
+        yield Part(padded(self._level(row), self._level_columns), style or DIM)
+        name = row.name if is_flat else f"{self._steps(row)}{row.name}"
+        yield Part(f"  {padded(name, max(columns(name), self._name_columns))}", style or BOLD)
+        user = f"user={row.user}" if row.user and len(self.story.users) > 1 else ""
+        told = " ".join(each for each in (row.told, user) if each)
+        yield Part(f"  {told}", style if row.is_error or row.level == "debug" else "")
+
+    def _bar(self, row: Row) -> Part:
+        begin = min(int(row.offset / self.story.duration * _BAR_COLUMNS), _BAR_COLUMNS - 1)
+        took = round((row.duration or 0) / self.story.duration * _BAR_COLUMNS)
+        bar = self._look.bar * min(max(took, 1), _BAR_COLUMNS - begin)
+        drawn = " " * begin + (self._look.dot if row.duration is None else bar)
+        return Part(f"{drawn:{_BAR_COLUMNS}}  ", self._colours[row.service])
+
+    def _level(self, row: Row) -> str:
+        return _SHORT_LEVELS.get(row.level, row.level)[:4] if self._is_narrow else row.level
+
+    def _steps(self, row: Row) -> str:
+        step = " " if self._is_narrow else "  "
+        return step * row.depth if row.depth <= _MAX_STEPS else f"{step * _MAX_STEPS}({row.depth}) "
+
+    def _gap(self, seconds: float) -> str:
+        return self._look.line([Part(f"  {f'... {length(seconds)} ...':^22}", DIM)])
+
+    def _stack(self, row: Moment, indent: str) -> Iterator[str]:
+        for raised in row.exceptions():
+            relation = f"{raised.relation} " if raised.relation else ""
+            yield self._look.line([Part(f"{indent}{relation}"), Part(raised.headline, _ERROR)])
+            for frame in raised.own_frames()[-_MAX_FRAMES:]:
+                place = f"{indent}  {frame.filename}:{frame.lineno} in {frame.function}"
+                yield self._look.line([Part(place), Part(f"    {frame.source}" if frame.source else "", DIM)])
+        if not row.exceptions():
+            yield from self._text(row.exception_text, indent, last=True)
+
+    def _text(self, text: str, indent: str, *, last: bool = False) -> Iterator[str]:
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        for each in lines[-_MAX_TEXT_LINES:] if last else lines[:_MAX_TEXT_LINES]:
+            yield self._look.line([Part(f"{indent}{visible(each)}", DIM)])
 
 
-def _others(event: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Fields of the application's own, which tell more than the reserved ones left over."""
-    for key, value in event.items():
-        if (
-            key not in RESERVED
-            and key not in _SUMMED_UP
-            and key[:1] != "_"
-            and not isinstance(value, dict | list)
-        ):
-            yield key, value
+def _reported(row: Moment) -> str:
+    """What tells whether two rows report the same exception; empty for a row without one."""
+    return (row.identifier("error_id") or str(row.place)) if row.has_exception else ""
 
 
-def _stack(event: Mapping[str, Any]) -> Iterator[str]:
-    for number, link in enumerate(_mappings(event.get("exception"))):
-        relation = (
-            "" if number == 0 else f"{'caused by' if link.get('relation') == 'cause' else 'while handling'} "
-        )
-        yield visible(f"      {relation}{link.get('type')}: {link.get('value')}")
-        frames = _mappings(link.get("frames"))
-        own = [frame for frame in frames if frame.get("in_app")] or frames
-        for frame in own[-_MAX_FRAMES:]:
-            place = f"{frame.get('filename')}:{frame.get('lineno')} in {frame.get('function')}"
-            source = str(frame.get("context_line") or "").strip()
-            yield visible(f"        {place}{'    ' + source if source else ''}")
+def _widest(texts: Iterable[str], most: int) -> int:
+    return min(max(map(columns, texts), default=0), most)
 
 
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    """The mappings in a list that a sender may have filled with anything."""
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+def _clock(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}"
 
 
-def _moment(event: Mapping[str, Any]) -> str:
-    moment = read_moment(event.get("timestamp"))
-    if moment is None:
-        return "????-??-?? ??:??:??.???"
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

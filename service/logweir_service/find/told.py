@@ -17,7 +17,10 @@ _TEXTS: Final = frozenset("exception_text stack_info profile".split())
 
 
 def told(fields: Mapping[str, Any]) -> str:
-    """What happened, on one `visible` line: the telling reserved fields, then the application's own."""
+    """What happened, on one `visible` line: the telling reserved fields, then the application's own.
+
+    Neither whom it concerns nor how long it took, which have places of their own.
+    """
     parts = [*_reserved(fields), *_own(fields)]
     return " ".join(part for part in parts if part)
 
@@ -37,13 +40,10 @@ def _reserved(fields: Mapping[str, Any]) -> Iterator[str]:
         yield shown(fields.get(key))
     if peer := shown(fields.get("peer_service")):
         yield f"-> {peer}"
-    if (model := shown(fields.get("gen_ai_request_model"))) and model:
-        yield model
+    yield shown(fields.get("gen_ai_request_model"))
     yield shown(fields.get("message"))
     if (error_type := shown(fields.get("error_type"))) != status:
         yield error_type
-    if user := shown(fields.get("user_id")):
-        yield f"user={user}"
 
 
 def _own(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -56,4 +56,4 @@ def _own(fields: Mapping[str, Any]) -> Iterator[str]:
             and key[:1] != "_"
             and not isinstance(value, dict | list)
         ):
-            yield f"{visible(key)}={shown(value)}"
+            yield f"{visible(key)}={'null' if value is None else shown(value)}"

@@ -40,3 +40,20 @@ def stored(*events: dict[str, Any] | bytes) -> list[StoredEvent]:
     """The events as a journal would hold them, one commit each."""
     lines = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in events]
     return [StoredEvent(lsn, 0, BEGIN.timestamp() + 60, line) for lsn, line in enumerate(lines, 1)]
+
+
+BANK = {"type": "TimeoutError", "value": "the bank did not answer within 2 s", "relation": "cause"}
+EXAMPLE = [
+    span(0, 2.317, "q", name="http.request", level="warning", http_request_method="POST")
+    | {"http_route": "/checkout", "http_response_status_code": 502, "user_id": "u-7"},
+    event(0.004, "cart.loaded", parent_span_id="q", items=1, user_id="u-7"),
+    span(0.006, 2.312, "call", "q", name="external.call", peer_service="payments", span_kind="client"),
+    span(5.008, 7.311, "charge", "call", "payments", name="http.request", level="error", span_kind="server")
+    | {"http_request_method": "POST", "http_route": "/charges", "http_response_status_code": 500}
+    | {"error_type": "ChargeFailed", "exception": [*raising("ChargeFailed", "order 23 may be paid"), BANK]},
+    span(5.012, 5.051, "sql", "charge", "payments", name="db.query", db_operation_name="SELECT")
+    | {"db_collection_name": "limits"},
+    event(7.309, "bank.asked", "payments", parent_span_id="charge", order_id=23),
+    event(2.315, "payment.failed", level="error", parent_span_id="q", error_type="PaymentFailed"),
+]
+"""The story that docs/stories.md shows: the clock of payments is 5 s ahead, and the bank takes 2 s."""

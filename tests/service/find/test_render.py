@@ -1,115 +1,194 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from logweir_service.find import render_story
-from logweir_service.lenient import read_object
+from logweir_service.find import Look, render_rows, render_story, timeline
 
-STORY = [
+from .stories import EXAMPLE, event, raising, span, stored
+
+FRAMES = [
+    {"filename": "site-packages/x.py", "lineno": 1, "function": "run", "in_app": False},
     {
-        "timestamp": "2026-09-21T14:13:20.001000Z",
-        "service": "shop",
-        "level": "info",
-        "event": "cart.loaded",
-        "correlation_id": "c1",
-        "user_id": "u-1",
-        "items": 2,
-        "nested": {"not": "shown"},
-    },
-    {
-        "timestamp": "2026-09-21T16:13:20.250000+02:00",
-        "service": "payments",
-        "level": "error",
-        "event": "http.request",
-        "correlation_id": "c1",
-        "http_request_method": "POST",
-        "http_route": "/charges",
-        "http_response_status_code": 500,
-        "duration_seconds": 0.2,
-        "error_type": "ChargeFailed",
-        "exception": [
-            {
-                "type": "ChargeFailed",
-                "value": "may be paid",
-                "frames": [
-                    {"filename": "site-packages/x.py", "lineno": 1, "function": "run", "in_app": False},
-                    {
-                        "filename": "pay.py",
-                        "lineno": 7,
-                        "function": "charge",
-                        "in_app": True,
-                        "context_line": "  raise ChargeFailed",
-                    },
-                ],
-            },
-            {"type": "TimeoutError", "value": "bank", "relation": "cause", "frames": []},
-        ],
+        "filename": "pay.py",
+        "lineno": 7,
+        "function": "charge",
+        "in_app": True,
+        "context_line": "  raise ChargeFailed",
     },
 ]
+FAILED = span(
+    *(0.01, 0.21, "served", "call", "payments"),
+    name="http.request",
+    level="error",
+    http_request_method="POST",
+    http_route="/charges",
+    http_response_status_code=500,
+    error_type="ChargeFailed",
+    error_id="x1",
+    exception=[
+        {"type": "ChargeFailed", "value": "may be paid", "frames": FRAMES},
+        {"type": "TimeoutError", "value": "bank", "relation": "cause", "frames": []},
+    ],
+)
+STORY = [
+    event(0.001, "cart.loaded", user_id="u-1", items=2, nested={"not": "shown"}),
+    span(0.005, 0.25, "call", name="external.call", peer_service="payments", level="warning"),
+    FAILED,
+    event(3.5, "gave.up", level="error", exception=raising("ValueError", "late")),
+]
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def test_story_reads_in_order_with_the_error_and_its_stack():
-    assert [*render_story(STORY)] == [
-        "c1: 2 events, 1 error, 2 services (shop, payments)",
-        "-- 2026-09-21 UTC",
-        "14:13:20.001  shop      info      cart.loaded   user=u-1 items=2",
-        "14:13:20.250  payments  error     http.request  POST /charges 500 200.0 ms ChargeFailed",
-        "      ChargeFailed: may be paid",
-        "        pay.py:7 in charge    raise ChargeFailed",
-        "      caused by TimeoutError: bank",
+def rendered(*events, **look):
+    return [*render_story(timeline(stored(*events)), Look(**look))]
+
+
+def test_story_shows_its_error_first_and_then_what_happened_in_order_by_span():
+    assert rendered(*STORY) == [
+        "c1: 4 events, 2 errors, 2 services (shop, payments)",
+        "2026-09-21 14:13:20.001 UTC, 3.50 s, user u-1",
+        "",
+        "error in payments after 209 ms: http.request  POST /charges 500 ChargeFailed",
+        "  ChargeFailed: may be paid",
+        "    pay.py:7 in charge    raise ChargeFailed",
+        "  caused by TimeoutError: bank",
+        "",
+        "  14:13:20.001           shop      info     cart.loaded     items=2",
+        "  14:13:20.005   245 ms  shop      warning  external.call   -> payments",
+        "> 14:13:20.010   200 ms  payments  error      http.request  POST /charges 500 ChargeFailed",
+        "      ... 3.29 s ...",
+        "! 14:13:23.500           shop      error    gave.up",
+        "      ValueError: late",
+        "        app.py:3 in f    raise",
     ]
+
+
+def test_narrow_terminal_gets_short_levels_and_lines_that_fit():
+    lines = rendered(*STORY, width=60)
+    assert lines[:2] == ["c1", "4 events, 2 errors, 2 services (shop, payments)"]
+    assert "> 14:13:20.010   200 ms  payments  ERR    http.request  P..." in lines
+    assert max(map(len, lines)) <= 60
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 20, 80, 109, 110, 149, 150, 200])
+@pytest.mark.parametrize("colour", [True, False])
+def test_no_line_is_wider_than_the_terminal(width, colour):
+    wide = event(1, "wide", message="漢字かな" * 60, level="critical")
+    for line in rendered(*STORY, wide, width=width, colour=colour):
+        shown = ANSI.sub("", line)
+        assert len(shown) + sum(character in "漢字かな" for character in shown) <= width
+
+
+def test_wide_terminal_shows_when_each_row_began_and_how_long_it_took():
+    lines = rendered(span(0, 10, "all"), span(5, 10, "half", "all"), event(10, "last"), width=160)
+    bars = [line[25:55] for line in lines[3:] if "..." not in line]
+    assert bars == ["=" * 30, " " * 15 + "=" * 15, " " * 29 + "."]
+
+
+def test_an_exception_that_was_shown_is_not_shown_again():
+    again = event(0.3, "logged", level="error", error_id="x1", exception=FAILED["exception"])
+    assert sum("may be paid" in line for line in rendered(FAILED, again)) == 1
+
+
+def test_long_story_shows_with_the_error_what_came_before_it():
+    noise = [event(number, f"n{number}") for number in range(20)]
+    lines = rendered(*noise, event(15.5, "broke", level="error"), event(16.5, "after"))
+    begin = lines.index("  before it:")
+    assert [line.split()[-1] for line in lines[begin + 1 : begin + 6]] == ["n11", "n12", "n13", "n14", "n15"]
+    assert lines[begin + 6] == ""
+
+
+def test_what_is_longer_than_the_screen_ends_with_what_it_began_with():
+    story = timeline(stored(*STORY))
+    short = [*render_story(story, rows_on_screen=50)]
+    long = [*render_story(story, rows_on_screen=10)]
+    assert long[: len(short)] == short
+    assert long[len(short) + 1 :] == short[:8]
+
+
+def test_clock_that_seems_wrong_is_told():
+    call = span(0, 0.3, "call", name="external.call", span_kind="client")
+    served = span(5.1, 5.2, "served", "call", "payments", span_kind="server")
+    told = "the clock of payments seems to be 5.00 s ahead: its times are shown as it tells them"
+    assert told in rendered(call, served)
 
 
 def test_story_that_passes_midnight_says_so():
-    days = [
-        {"timestamp": f"2026-09-2{n}T23:59:59Z", "service": "s", "level": "info", "event": "e"}
-        for n in (1, 2)
-    ]
-    assert [line for line in render_story(days) if line.startswith("--")] == [
-        "-- 2026-09-21 UTC",
-        "-- 2026-09-22 UTC",
-    ]
+    days = [{**event(0), "timestamp": f"2026-09-2{n}T23:59:59Z"} for n in (1, 2)]
+    assert [line for line in rendered(*days) if line.startswith("--")] == ["-- 2026-09-22 UTC"]
 
 
+def test_users_are_told_apart_where_there_are_several():
+    lines = rendered(event(0, "a", user_id="u1"), event(1, "b", user_id="u2"))
+    assert lines[1].endswith("users u1, u2")
+    assert lines[-1].endswith("b  user=u2")
+
+
+def test_great_depth_is_told_in_figures():
+    deep = [span(0, 1, f"s{number}", f"s{number - 1}") for number in range(1, 15)]
+    assert "(13) s14" in rendered(*deep)[-1]
+
+
+def test_texts_with_line_breaks_are_shown_as_lines():
+    text = event(0, "old", level="error", exception_text="Traceback:\n  File x\nValueError: \x1b[2J")
+    assert rendered(text)[4:7] == ["  Traceback:", "    File x", "  ValueError: \\x1b[2J"]
+    slow = event(0, "slow", profile="0.9 s main\n  0.8 s inner")
+    assert rendered(slow)[-2:] == ["      0.9 s main", "        0.8 s inner"]
+
+
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("hostile", ["\r\n", "\x1b[2J", "\u202e", "\t", "\x00", "\x85", "\u2028"])
 def test_what_could_move_the_cursor_is_made_visible_and_stays_on_one_line(hostile):
-    event = {
+    odd = {
         **STORY[0],
         "message": f"a{hostile}b",
         "service": f"s{hostile}",
-        "odd": hostile,
-        "correlation_id": hostile,
+        "level": f"l{hostile}",
+        "event": f"e{hostile}",
+        "user_id": f"u{hostile}",
+        f"odd{hostile}": hostile,
+        "correlation_id": f"c{hostile}",
     }
-    event["exception"] = [
-        {"type": f"E{hostile}", "value": hostile, "frames": [{"filename": hostile, "function": hostile}]}
-    ]
-    for line in render_story([event]):
+    frame = {"filename": hostile, "function": hostile, "lineno": hostile, "context_line": f"x{hostile}y"}
+    odd["exception"] = [{"type": f"E{hostile}", "value": hostile, "frames": [frame]}]
+    calm = {**odd, "exception": raising(), "message": "", "service": "s", "level": "info", "event": "e"}
+    lines = rendered(odd)
+    for line in lines:
         assert line.isprintable()
-    assert hostile.encode("unicode_escape").decode() in "".join(render_story([event]))
+    assert len(lines) == len(rendered({**calm, "user_id": "u", "odd": "", "correlation_id": "c"}))
+    assert f"a{hostile.encode('unicode_escape').decode()}b" in "".join(lines)
 
 
 @pytest.mark.parametrize("odd", [None, 7, "x", [], {}, [None], [{"frames": 7}], [{"frames": [None]}]])
 def test_odd_shapes_never_break_the_page(odd):
-    for key in STORY[1]:
-        assert [*render_story([{**STORY[1], key: odd}])]
+    for key in FAILED:
+        assert rendered({**FAILED, key: odd})
 
 
 @pytest.mark.parametrize("digits", ["1e999", "9" * 400, "9" * 5000, "9" * 308])
 def test_a_number_beyond_every_range_never_breaks_the_page(digits):
-    line = json.dumps(STORY[1]).replace("0.2", digits).encode()
-    assert len([*render_story([read_object(line)])]) == 6
-
-
-def test_a_timestamp_in_lower_case_is_a_time():
-    event = {**STORY[0], "timestamp": "2026-09-21t14:13:20z"}
-    assert [*render_story([event])][2].startswith("14:13:20.000  shop")
+    line = json.dumps(FAILED).replace('"duration_seconds": 0.2', f'"duration_seconds": {digits}')
+    assert len(rendered(line.encode())) == 9
 
 
 def test_colour_marks_levels_only_where_it_is_asked_for():
-    assert "\x1b[31m" in "".join(render_story(STORY, colour=True))
-    assert "\x1b" not in "".join(render_story(STORY))
+    assert "\x1b[1;31m" in "".join(rendered(*STORY, colour=True))
+    assert "\x1b" not in "".join(rendered(*STORY))
+    assert [ANSI.sub("", line) for line in rendered(*STORY, colour=True)] == rendered(*STORY)
+
+
+def test_rows_alone_are_what_a_story_goes_on_with():
+    assert [*render_rows(timeline(stored(STORY[0])))] == [
+        "  14:13:20.001           shop  info  cart.loaded  items=2"
+    ]
 
 
 def test_nothing_renders_as_nothing():
-    assert [*render_story([])] == []
-    assert json.dumps([*render_story(STORY)]).isascii()
+    assert rendered() == []
+
+
+def test_the_example_of_the_documentation_is_what_is_printed():
+    page = Path(__file__).parents[3] / "docs" / "stories.md"
+    assert "```\n" + "\n".join(rendered(*EXAMPLE)) + "\n```" in page.read_text()
