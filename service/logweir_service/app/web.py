@@ -15,11 +15,13 @@ from logweir_service.errors import OperatorError, Refusal
 from logweir_service.expose import (
     Readable,
     Reader,
+    first_chapter,
     login_routes,
     reading_routes,
     refuse_alike,
     reload_route,
     status_route,
+    story_routes,
 )
 from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, search_page, static_route, story_page
@@ -60,6 +62,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))
     app.include_router(static_route(pages.static))
     app.include_router(search_page(pages, reader.when_started))
+    app.include_router(story_routes(reader.when_started, first_chapter(service.stories)))
     app.include_router(story_page(pages, reader.when_started, stories=service.stories))
     refuse_alike(app, pages)
     return app

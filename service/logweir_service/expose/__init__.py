@@ -5,13 +5,16 @@ from .reader import Reader
 from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
 from .status import status_route
+from .story import first_chapter, story_routes
 
 __all__ = [
     "Readable",
     "Reader",
+    "first_chapter",
     "login_routes",
     "reading_routes",
     "refuse_alike",
     "reload_route",
     "status_route",
+    "story_routes",
 ]

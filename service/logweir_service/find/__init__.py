@@ -10,6 +10,7 @@ from .render import render_rows, render_story
 from .scan import Bounds, Found, Looked, Partial, Scan
 from .stack import Frame, Raised
 from .stories import Stories
+from .telling import story_as_json
 from .timeline import Row, Timeline, timeline
 from .visible import shown, visible
 
@@ -37,6 +38,7 @@ __all__ = [
     "render_rows",
     "render_story",
     "shown",
+    "story_as_json",
     "timeline",
     "visible",
 ]
