@@ -75,6 +75,7 @@ class Telemetry:
         )
         self.received_bytes = counter("logweir_ingest_bytes", "Bytes of bodies after decompression.")
         self.accepted = counter("logweir_events_accepted", "Events stored for the first time.")
+        self.errors = counter("logweir_error_events", "Events stored with level error or critical.")
         self.duplicate = counter(
             "logweir_events_duplicate",
             "Events whose numbers or ids were used up; neither stored nor counted.",

@@ -26,6 +26,8 @@ from logweir_service.pipeline import Keeper, Pipeline
 from logweir_service.promote import Cursor, Defaults, EventSender, Worker
 from logweir_service.rules import RuleSet
 from logweir_service.settings import Settings
+from logweir_service.status.totals import commits
+from logweir_service.status.trends import LastHour
 from logweir_service.telemetry import Telemetry
 
 from .in_force import read_rules
@@ -47,6 +49,8 @@ class Service:
     sentry: Literal["on", "off", "unusable"]
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
     refusals: Refusals
+    hour: LastHour
+    """What went on lately."""
     reset_counters: bool = False
     stopping: bool = False
     hurried: bool = False
@@ -126,7 +130,10 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         limits=limits,
     )
     refusals = Refusals(lambda status, code: telemetry.requests.labels(str(status), code).inc())
-    service = Service(settings, found.rules, pipeline, promotion, stories, sentry, refusals, reset_counters)
+    hour = LastHour([bound for bound, _ in commits(telemetry.commit_seconds)][:-1])
+    service = Service(
+        settings, found.rules, pipeline, promotion, stories, sentry, refusals, hour, reset_counters
+    )
     watch(pipeline, promotion)
     telemetry.loaded(pipeline.clock())
     return service

@@ -25,6 +25,7 @@ from .collecting import leave_series_out
 from .composition import Service, compose
 from .reloading import Reload
 from .running import running
+from .sampling import sample
 from .web import http
 
 _log = logging.getLogger("logweir_service")
@@ -95,9 +96,11 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     try:
         async with running(service):
             collecting = asyncio.create_task(leave_series_out(service.pipeline.series))
+            sampling = asyncio.create_task(sample(service.pipeline.telemetry, service.hour))
             gc.enable()
             await serving
             collecting.cancel()
+            sampling.cancel()
     finally:
         server.should_exit = True
         await serving

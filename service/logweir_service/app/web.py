@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
-from logweir_service.errors import OperatorError, Refusal
 from logweir_service.expose import (
     Readable,
     Reader,
@@ -20,17 +19,16 @@ from logweir_service.expose import (
     reading_routes,
     refuse_alike,
     reload_route,
-    status_route,
+    status_routes,
     story_routes,
 )
 from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, search_page, static_route, story_page
 from logweir_service.ingest import IngestDoor
-from logweir_service.status import encode_status
-from logweir_service.status.live import status_of_service
 
 from .composition import Service
 from .reloading import Reload
+from .telling import tell
 
 
 def http(service: Service, reload: Reload | None = None) -> FastAPI:
@@ -56,7 +54,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
     )
     app.include_router(login_routes(reader, pages))
     app.include_router(reading_routes(readable, reader))
-    app.include_router(status_route(partial(_status, service), reader))
+    app.include_router(status_routes(partial(tell, service), reader, pages))
     if settings.reload_endpoint:
         again = partial(_reload, reload or Reload(service))
         app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))
@@ -70,14 +68,3 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
 
 async def _reload(reload: Reload) -> dict[str, Any]:
     return asdict(await reload())
-
-
-async def _status(service: Service) -> bytes:
-    try:
-        told = await status_of_service(
-            service.pipeline, service.promotion, sentry=service.sentry, why_not_ready=service.why_not_ready()
-        )
-    except (OSError, OperatorError) as fault:
-        message = f"the data folder cannot be read: {fault}"
-        raise Refusal(503, "storage_error", message, retry_after_seconds=5) from None
-    return encode_status(told)

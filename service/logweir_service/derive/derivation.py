@@ -85,6 +85,16 @@ class Derivation:
         """How many series there are."""
         return self._tally.series
 
+    @property
+    def max_series(self) -> int:
+        """How many there may be."""
+        return self._tally.max_series
+
+    @property
+    def series_by_metric(self) -> Mapping[str, int]:
+        """How many each metric has, by the name in its rule."""
+        return {metric.rule.name: len(metric.series) for metric in self._metrics}
+
     def fields_of(self, event: str) -> Set[str]:
         """The fields that an event of this name needs: those of the rules that may take it.
 

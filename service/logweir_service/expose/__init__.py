@@ -4,7 +4,7 @@ from .login import login_routes
 from .reader import Reader
 from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
-from .status import status_route
+from .status import status_routes
 from .story import first_chapter, story_routes
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "reading_routes",
     "refuse_alike",
     "reload_route",
-    "status_route",
+    "status_routes",
     "story_routes",
 ]

@@ -6,7 +6,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence, Set
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from logweir_service.event import Event
 
@@ -24,6 +24,23 @@ _MAX_SERVICES: Final = 1000
 _timestamps = attrgetter("timestamp")
 
 
+class Speaker(NamedTuple):
+    """A service that sends events."""
+
+    service: str
+    last_event: float
+    """When its newest event happened, in epoch seconds."""
+    lag_seconds: float
+    """From that of its last batch to its receipt."""
+    silent_seconds: float
+    """Since that receipt."""
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether what it sends is old, as after an outage."""
+        return self.lag_seconds > CATCHING_UP_SECONDS and self.silent_seconds <= _QUIET_SECONDS
+
+
 class Lag:
     """Counts the seconds between an event and its receipt, and knows who speaks, and who catches up."""
 
@@ -33,7 +50,8 @@ class Lag:
         self.sum = 0.0
         """Seconds. Where the events of a piece share a bucket, their mean is taken as the middle of it."""
         self._ticks = ticks
-        self._services: dict[str, tuple[bool, float]] = {}
+        self._services: dict[str, tuple[float, float]] = {}
+        """How late the newest events were, and when they came."""
         self._last_events: dict[str, float] = {}
 
     def take(self, events: Sequence[Event], received: float) -> float:
@@ -56,14 +74,21 @@ class Lag:
         """The newest event of a batch of these services was so late, `received` in epoch seconds."""
         for service in services:
             if service in self._services or len(self._services) < _MAX_SERVICES:
-                self._services[service] = (lag > CATCHING_UP_SECONDS, self._ticks())
+                self._services[service] = (lag, self._ticks())
                 self._last_events[service] = max(self._last_events.get(service, 0.0), received - lag)
 
     def catching_up(self) -> Mapping[str, float]:
         """1 for each service that is catching up, 0 for those that are not, as far as they were heard of."""
-        oldest = self._ticks() - _QUIET_SECONDS
-        return {service: float(late and heard >= oldest) for service, (late, heard) in self._services.items()}
+        return {each.service: float(each.is_catching_up) for each in self.speakers()}
 
     def last_events(self) -> Mapping[str, float]:
         """When the newest event of each service happened, in epoch seconds; at the latest at its receipt."""
         return dict(self._last_events)
+
+    def speakers(self) -> list[Speaker]:
+        """The services that were heard of since this process began."""
+        now = self._ticks()
+        return [
+            Speaker(service, self._last_events[service], lag, now - heard)
+            for service, (lag, heard) in self._services.items()
+        ]

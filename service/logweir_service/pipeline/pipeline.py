@@ -39,6 +39,8 @@ from .taking import Taking
 _MAX_GROUP_BYTES = 8 << 20
 _MAX_GROUP_BATCHES = 256
 
+_OF_ERRORS = frozenset({"error", "critical"})
+
 _TICK_SECONDS = 1.0
 """How often it is asked whether a checkpoint is due while nothing comes in."""
 
@@ -343,6 +345,7 @@ class Pipeline:
                     if events:
                         candidates += self.promoter.count(events)
                         newest = min(newest, self.lag.take(events, group.received))
+                        self.telemetry.errors.inc(sum(event.level in _OF_ERRORS for event in events))
                     yield
                 if each.fresh.count:
                     self.lag.heard(each.fresh.services, lag=newest, received=group.received)

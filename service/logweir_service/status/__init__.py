@@ -5,13 +5,15 @@
 
 from .folder import status_of_folder
 from .model import Status, decode_status, encode_status
-from .render import has_trouble, render_status
+from .render import Line, has_trouble, lines, render_status
 
 __all__ = [
+    "Line",
     "Status",
     "decode_status",
     "encode_status",
     "has_trouble",
+    "lines",
     "render_status",
     "status_of_folder",
 ]

@@ -88,6 +88,8 @@ def status_of_folder(
             segments=len(known),
             bytes=sum(sizes.values()),
             oldest=_oldest([segment for segment, _ in known]),
+            compressed=sum(segment.is_packed for segment, _ in known),
+            indexed=_indexed(folder, {segment.first_lsn for segment, _ in known}),
             damaged=sum(1 for _ in listed(folder.journal, "*.corrupt")),
             damage=at_end.damage,
             resets=at_end.resets,
@@ -116,6 +118,12 @@ def with_zeros(losses: Mapping[str, float]) -> dict[str, float]:
     """Losses with 0 for each counter of which there are none."""
     counted = {name.partition("{")[0] for name in losses}
     return {**losses, **{name: 0.0 for name in sorted(LOSSES) if name not in counted}}
+
+
+def _indexed(folder: DataFolder, first_lsns: set[int]) -> int:
+    """How many of the segments have a sidecar."""
+    names = {f"{first_lsn:020}.index" for first_lsn in first_lsns}
+    return sum(each.name in names for each in listed(folder.path / "index", "*.index"))
 
 
 def _present(found: list[Segment]) -> list[tuple[Segment, int]]:

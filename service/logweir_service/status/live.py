@@ -8,13 +8,29 @@ from importlib.metadata import version
 from typing import Final, Literal
 
 from logweir_service.derive import Derivation
+from logweir_service.event import rfc3339
 from logweir_service.pipeline import Pipeline
 from logweir_service.promote import Worker
+from logweir_service.rules import RuleSet
 
 from .folder import ages, status_of_folder, with_zeros
-from .model import OverflowStatus, PromotionStatus, State, Status, StreamsStatus
+from .model import (
+    OverflowStatus,
+    PromotionStatus,
+    RetentionStatus,
+    RulesStatus,
+    SeriesStatus,
+    SpeakerStatus,
+    State,
+    Status,
+    StreamsStatus,
+)
+from .totals import totals_of
+from .trends import LastHour
 
 _MAX_OVERFLOWS: Final = 10
+_MAX_LARGEST: Final = 5
+_MAX_SPEAKERS: Final = 100
 
 
 async def status_of_service(
@@ -23,6 +39,7 @@ async def status_of_service(
     *,
     sentry: Literal["on", "off", "unusable"],
     why_not_ready: str | None,
+    hour: LastHour | None = None,
 ) -> Status:
     """What is so now: files are read in another thread, and what the process counts is asked on the loop.
 
@@ -45,7 +62,10 @@ async def status_of_service(
         return told
     marks = pipeline.journal.known.marks
     told.streams = StreamsStatus(open=len(marks.open), closed=len(marks.closed))
-    told.overflows = _overflows(pipeline.numbers.derivation)
+    _tell_of_numbers(told, pipeline)
+    told.retention = _retention(pipeline)
+    if hour is not None:
+        told.rates, told.trends = hour.rates(totals_of(pipeline.telemetry)), hour.trends()
     told.losses = with_zeros(pipeline.saving.losses())
     told.losses_age_seconds = ages(pipeline.saving.losses_seen, now=pipeline.keeper.clock())
     report = promotion.report()
@@ -58,6 +78,49 @@ async def status_of_service(
         trouble=report.trouble,
     )
     return told
+
+
+def _tell_of_numbers(told: Status, pipeline: Pipeline) -> None:
+    derivation, speakers = pipeline.numbers.derivation, pipeline.lag.speakers()
+    told.overflows = _overflows(derivation)
+    told.rules = _rules(pipeline.numbers.rules)
+    largest = sorted(derivation.series_by_metric.items(), key=lambda each: -each[1])[:_MAX_LARGEST]
+    told.series = SeriesStatus(
+        count=derivation.series,
+        max=derivation.max_series,
+        largest={metric: count for metric, count in largest if count},
+    )
+    speakers.sort(key=lambda each: each.silent_seconds)
+    told.speakers_more = max(len(speakers) - _MAX_SPEAKERS, 0)
+    told.speakers = [
+        SpeakerStatus(
+            service=each.service,
+            last_event=rfc3339(each.last_event),
+            lag_seconds=each.lag_seconds,
+            silent_seconds=each.silent_seconds,
+            catching_up=each.is_catching_up,
+        )
+        for each in speakers[:_MAX_SPEAKERS]
+    ]
+
+
+def _retention(pipeline: Pipeline) -> RetentionStatus:
+    keeper = pipeline.keeper
+    return RetentionStatus(
+        max_age_days=keeper.policy.max_age_seconds / 86_400,
+        max_bytes=keeper.policy.max_bytes,
+        on_full="drop_oldest" if keeper.policy.may_pass_cursors else "reject",
+        held_bytes=keeper.held_bytes,
+    )
+
+
+def _rules(rules: RuleSet) -> RulesStatus:
+    return RulesStatus(
+        metrics=len(rules.metrics),
+        promote=len(rules.promote),
+        store=len(rules.store),
+        sources=[source.name for source in rules.sources],
+    )
 
 
 def _overflows(derivation: Derivation) -> list[OverflowStatus]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from .trends import Rates, Trends
+
 State = Literal["ready", "starting", "not_ready", "running", "stopped", "ended"]
 """A folder tells no more than whether a process owns it: `running`, else whether the last one ended in order,
 `stopped`, or without stopping, `ended`."""
@@ -20,6 +22,10 @@ class JournalStatus(msgspec.Struct, kw_only=True):
     bytes: int
     oldest: str | None
     """When the oldest commit that is kept was received: RFC 3339, UTC."""
+    compressed: int = 0
+    """Of the segments, those that are compressed."""
+    indexed: int = 0
+    """Of the segments, those with an index of ids; the newest never has one."""
     damaged: int = 0
     """Segments that were set aside because they could not be read to their end."""
     damage: list[str] = []
@@ -82,6 +88,48 @@ class OverflowStatus(msgspec.Struct, kw_only=True):
     """The last value that was one too many, where that is known."""
 
 
+class RetentionStatus(msgspec.Struct, kw_only=True):
+    """What is kept of the journal."""
+
+    max_age_days: float
+    max_bytes: int
+    on_full: Literal["reject", "drop_oldest"]
+    held_bytes: int
+    """What would go, had promotion read it."""
+
+
+class RulesStatus(msgspec.Struct, kw_only=True):
+    """The rules in force."""
+
+    metrics: int
+    promote: int
+    store: int
+    sources: list[str]
+
+
+class SeriesStatus(msgspec.Struct, kw_only=True):
+    """The derived series."""
+
+    count: int
+    max: int
+    largest: dict[str, int]
+    """The metrics with the most of them, the largest first."""
+
+
+class SpeakerStatus(msgspec.Struct, kw_only=True):
+    """A service that sends events, as far as it was heard since the process began."""
+
+    service: str
+    last_event: str
+    """When its newest event happened: RFC 3339, UTC."""
+    lag_seconds: float
+    """From the newest event of its last batch to its receipt."""
+    silent_seconds: float
+    """Since that receipt."""
+    catching_up: bool
+    """Whether what it sends is old, as after an outage."""
+
+
 class LettersStatus(msgspec.Struct, kw_only=True):
     """Refused events that are kept."""
 
@@ -114,6 +162,16 @@ class Status(msgspec.Struct, kw_only=True):
     """Those with the most events, the worst first; a folder tells of none."""
     losses_age_seconds: dict[str, float] = {}
     """How long ago each was last seen to grow, where that is known."""
+    rates: Rates | None = None
+    """This, and what follows, only a running service tells."""
+    speakers: list[SpeakerStatus] = []
+    """Those heard last come first."""
+    speakers_more: int = 0
+    """How many others there are."""
+    series: SeriesStatus | None = None
+    retention: RetentionStatus | None = None
+    rules: RulesStatus | None = None
+    trends: Trends | None = None
 
 
 _decoder = msgspec.json.Decoder(Status)

@@ -31,13 +31,18 @@ class Line(NamedTuple):
 
 def has_trouble(status: Status) -> bool:
     """Whether anything is marked."""
-    return any(line.is_trouble for line in _lines(status))
+    return any(line.is_trouble for line in lines(status))
 
 
 def render_status(status: Status) -> Iterator[str]:
     """The lines to print; those with trouble come first, marked with ``!``."""
-    for line in sorted(_lines(status), key=lambda line: not line.is_trouble):
+    for line in lines(status):
         yield f"{'!' if line.is_trouble else ' '} {line.name:{_NAME_WIDTH}}  {visible(line.text)}"
+
+
+def lines(status: Status) -> list[Line]:
+    """All that is told; what has trouble comes first."""
+    return sorted(_lines(status), key=lambda line: not line.is_trouble)
 
 
 def _lines(status: Status) -> Iterator[Line]:

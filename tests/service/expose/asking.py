@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from fastapi import FastAPI
 
 from logweir_service.app import compose
+from logweir_service.app.composition import Service
 from logweir_service.app.web import http
 from logweir_service.settings import read_settings
 
@@ -20,8 +20,9 @@ INGEST, READ = "ingest-token-1", "read-token-1"
 class Asked:
     """An application, and a shorthand for each way to ask it."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.app = http(service)
 
     def __call__(
         self,
@@ -69,6 +70,6 @@ def asked(data: Path, monkeypatch, *, recovered: bool = True, **variables: str) 
     try:
         if recovered:
             service.pipeline.recover(service.rules)
-        yield Asked(http(service))
+        yield Asked(service)
     finally:
         service.pipeline.close()

@@ -146,3 +146,19 @@ def test_service_that_catches_up_shows_in_a_scrape(tmp_path):
     *found, silent_for = living(settings, use)
     assert found == [[1.0, 0.0, 1.0, 0.0], 6.0, 2.0, 6.0]
     assert 1.0 <= silent_for < 3600.0
+
+
+def test_who_speaks_is_told_with_how_late_and_how_long_ago():
+    now = 50.0
+    lag = Lag(ticks=lambda: now)
+    lag.heard({"shop"}, lag=90.0, received=RECEIVED)
+    now = 60.0
+    lag.heard({"web"}, lag=0.5, received=RECEIVED + 10)
+    told = {
+        each.service: (each.last_event - RECEIVED, each.lag_seconds, each.silent_seconds)
+        for each in lag.speakers()
+    }
+    assert told == {"shop": (-90.0, 90.0, 10.0), "web": (9.5, 0.5, 0.0)}
+    assert {each.service for each in lag.speakers() if each.is_catching_up} == {"shop"}
+    now = 351.0
+    assert not any(each.is_catching_up for each in lag.speakers())
