@@ -12,6 +12,8 @@ from logweir_service.disk import Disk
 from logweir_service.errors import ConfigurationError, Refusal, StorageBroken
 from logweir_service.find import ActiveIndex, Stories
 from logweir_service.ingest import Refusals
+from logweir_service.jobs.child import Children
+from logweir_service.jobs.searching import Searching
 from logweir_service.journal import (
     Checkpoints,
     DataFolder,
@@ -46,6 +48,8 @@ class Service:
     pipeline: Pipeline
     promotion: Worker
     stories: Stories
+    children: Children
+    searching: Searching
     sentry: Literal["on", "off", "unusable"]
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
     refusals: Refusals
@@ -131,8 +135,19 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
     )
     refusals = Refusals(lambda status, code: telemetry.requests.labels(str(status), code).inc())
     hour = LastHour([bound for bound, _ in commits(telemetry.commit_seconds)][:-1])
+    children = Children()
     service = Service(
-        settings, found.rules, pipeline, promotion, stories, sentry, refusals, hour, reset_counters
+        settings=settings,
+        rules=found.rules,
+        pipeline=pipeline,
+        promotion=promotion,
+        stories=stories,
+        children=children,
+        searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
+        sentry=sentry,
+        refusals=refusals,
+        hour=hour,
+        reset_counters=reset_counters,
     )
     watch(pipeline, promotion)
     telemetry.loaded(pipeline.clock())

@@ -19,6 +19,7 @@ from logweir_service.expose import (
     reading_routes,
     refuse_alike,
     reload_route,
+    search_route,
     status_routes,
     story_routes,
 )
@@ -53,6 +54,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         links=Links(settings.sentry_issue_url, settings.trace_url),
     )
     app.include_router(login_routes(reader, pages))
+    app.include_router(search_route(service.searching, reader))
     app.include_router(reading_routes(readable, reader))
     app.include_router(status_routes(partial(tell, service), reader, pages))
     if settings.reload_endpoint:

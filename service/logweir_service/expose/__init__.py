@@ -4,6 +4,7 @@ from .login import login_routes
 from .reader import Reader
 from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
+from .search import search_route
 from .status import status_routes
 from .story import first_chapter, story_routes
 
@@ -15,6 +16,7 @@ __all__ = [
     "reading_routes",
     "refuse_alike",
     "reload_route",
+    "search_route",
     "status_routes",
     "story_routes",
 ]

@@ -7,14 +7,18 @@ from .look import Look
 from .moment import Moment
 from .query import BadQuery, Match, Query
 from .render import render_rows, render_story
-from .scan import Bounds, Found, Looked, Partial, Scan
+from .scan import MAX_EVENTS, Bounds, Found, Looked, Partial, Scan
+from .search import MAX_SECONDS, Search
 from .stack import Frame, Raised
 from .stories import Stories
 from .telling import story_as_json
 from .timeline import Row, Timeline, timeline
+from .times import read_time
 from .visible import shown, visible
 
 __all__ = [
+    "MAX_EVENTS",
+    "MAX_SECONDS",
     "ActiveIndex",
     "BadQuery",
     "Bounds",
@@ -30,11 +34,13 @@ __all__ = [
     "Raised",
     "Row",
     "Scan",
+    "Search",
     "Stories",
     "Stretch",
     "Timeline",
     "length",
     "read_place",
+    "read_time",
     "render_rows",
     "render_story",
     "shown",

@@ -16,6 +16,11 @@ class Place:
     lsn: int
     index: int
 
+    @classmethod
+    def newest(cls) -> Place:
+        """A place behind all events that there will be."""
+        return cls(10**17, 0)
+
     def __str__(self) -> str:
         return f"{self.lsn}:{self.index}"
 

@@ -17,6 +17,9 @@ CLOCK_AHEAD_SECONDS: Final = 3600.0
 MAX_EVENTS: Final = 1000
 """Events of one answer."""
 
+MAX_BYTES: Final = 16 << 20
+"""Bytes of events of one answer; it may be longer by one event."""
+
 _PROGRESS_SECONDS: Final = 0.2
 _ROUNDED_SECONDS: Final = 0.001
 """How much moments may lose as numbers."""
@@ -119,7 +122,7 @@ class Scan:
         self._bounds = bounds
         self._span = span
         self._ticks = ticks
-        self._events = self._bytes = self._found = 0
+        self._events = self._bytes = self._found = self._found_bytes = 0
         self._oldest: float | None = None
         self._next: Place | None = bounds.before or _BEHIND_ALL
         self._removed = False
@@ -133,7 +136,7 @@ class Scan:
             try:
                 for batch in self._batches(segment):
                     yield from self._matches(batch)
-                    if self._found >= self._bounds.limit:
+                    if self._is_full():
                         yield self._looked(share, "removed" if self._removed else None)
                         return
                     if self._is_late():
@@ -186,12 +189,14 @@ class Scan:
         found = [match for match in self._query.matches(batch.lines) if self._is_asked_for(match, batch.lsn)]
         if found and not batch.intact():
             found = []
-        room = self._bounds.limit - self._found
-        for match in [*reversed(found)][:room]:
+        for match in reversed(found):
             self._found += 1
+            self._found_bytes += len(match.line)
             self._next = Place(batch.lsn, match.index)
             yield Found(self._next, match.line)
-        if len(found) < room:
+            if self._is_full():
+                break
+        else:
             self._next = Place(batch.lsn, 0)
         self._bytes += len(batch.lines)
         self._events += batch.lines.count(b"\n")
@@ -205,6 +210,9 @@ class Scan:
             and (bounds.before is None or Place(lsn, match.index) < bounds.before)
         )
 
+    def _is_full(self) -> bool:
+        return self._found >= self._bounds.limit or self._found_bytes >= MAX_BYTES
+
     def _is_late(self) -> bool:
         return self._ticks() >= self._bounds.deadline
 
@@ -212,7 +220,7 @@ class Scan:
         return Looked(self._events, self._bytes, self._oldest, share, self._next, partial)
 
 
-_BEHIND_ALL: Final = Place(10**17, 0)
+_BEHIND_ALL: Final = Place.newest()
 
 
 def _seconds(moment: datetime | None) -> float | None:

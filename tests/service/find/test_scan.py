@@ -79,6 +79,14 @@ def test_pages_joined_are_the_whole(folder, limit):
     assert pages == [*reversed(range(100))]
 
 
+def test_a_page_holds_only_so_many_bytes_and_what_is_left_comes_with_the_next(folder):
+    journal = written(folder, *([line(number, note="x" * 250_000)] for number in range(100)))
+    found, looked = scanned(journal)
+    assert found == [*reversed(range(100))][: len(found)]
+    assert 16 << 20 <= len(found) * 250_000 < 17 << 20
+    assert scanned(journal, before=looked.next)[0][0] == found[-1] - 1
+
+
 def test_a_page_that_is_full_has_looked_no_further(folder):
     journal = written(folder, *numbered(100))
     found, looked = scanned(journal, limit=4)
