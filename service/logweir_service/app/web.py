@@ -24,7 +24,7 @@ from logweir_service.expose import (
     story_routes,
 )
 from logweir_service.expose.links import Links
-from logweir_service.expose.pages import Pages, search_page, static_route, story_page
+from logweir_service.expose.pages import Pages, page_routes, static_route
 from logweir_service.ingest import IngestDoor
 
 from .composition import Service
@@ -61,9 +61,18 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         again = partial(_reload, reload or Reload(service))
         app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))
     app.include_router(static_route(pages.static))
-    app.include_router(search_page(pages, reader.when_started))
-    app.include_router(story_routes(reader.when_started, first_chapter(service.stories)))
-    app.include_router(story_page(pages, reader.when_started, stories=service.stories))
+    find = first_chapter(service.stories)
+    app.include_router(story_routes(reader.when_started, find))
+    app.include_router(
+        page_routes(
+            pages,
+            reader.when_started,
+            run=service.searching,
+            find=find,
+            journal=pipeline.journal.identifier,
+            last_lsn=lambda: pipeline.journal.last_lsn,
+        )
+    )
     refuse_alike(app, pages)
     return app
 

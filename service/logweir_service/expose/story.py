@@ -12,9 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from logweir.fields import MAX_CORRELATION_ID
 from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
-from logweir_service.find import story_as_json, timeline
-
-from .routes import MAX_EVENTS
+from logweir_service.find import MAX_EVENTS, story_as_json, timeline
 
 Id = Annotated[str, Path(max_length=MAX_CORRELATION_ID)]
 Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from logweir_service.expose import refuse_alike
-from logweir_service.expose.pages import Pages, search_page, static_route
+from logweir_service.expose import first_chapter, refuse_alike
+from logweir_service.expose.pages import Pages, static_route, story_page
 
 
 def application() -> FastAPI:
     app, pages = FastAPI(openapi_url=None), Pages(version="0.0")
     app.include_router(static_route(pages.static))
-    app.include_router(search_page(pages, lambda: None))
+    app.include_router(
+        story_page(pages, lambda: None, first_chapter(lambda _, limit: []), journal=UUID(int=7))
+    )
     refuse_alike(app, pages)
     return app
 
@@ -34,7 +37,7 @@ def named(page: str) -> list[str]:
 
 
 def test_everything_that_a_page_names_is_there_for_good_and_of_the_right_type():
-    urls = named(get("/").text)
+    urls = named(get("/c/1").text)
     assert {url[url.rindex(".") :] for url in urls} == {".css", ".js", ".svg"}
     for url in urls:
         answer = get(url)
@@ -47,7 +50,7 @@ def test_everything_that_a_page_names_is_there_for_good_and_of_the_right_type():
 
 
 def test_a_file_under_the_name_of_an_older_version_is_not_kept():
-    name = next(url for url in named(get("/").text) if url.endswith(".css")).rpartition("/")[2]
+    name = next(url for url in named(get("/c/1").text) if url.endswith(".css")).rpartition("/")[2]
     answer = get(f"/static/0123456789abcdef/{name}")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
@@ -58,7 +61,7 @@ def test_nothing_else_can_be_had(name):
 
 
 def test_a_page_allows_nothing_but_its_own_and_is_kept_nowhere():
-    answer = get("/")
+    answer = get("/c/1")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy

@@ -7,13 +7,14 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from logweir_service.event import StoredEvent
-from logweir_service.expose import refuse_alike
+from logweir_service.expose import first_chapter, refuse_alike
 from logweir_service.expose.pages import Pages, static_route, story_page
 
 HOSTILE = [
@@ -65,7 +66,8 @@ def get(path: str, events: list[StoredEvent]) -> httpx.Response:
         story_page(
             pages,
             lambda: None,
-            stories=lambda _, limit: events[:limit],
+            first_chapter(lambda _, limit: events[:limit]),
+            journal=UUID(int=7),
             clock=lambda: moment,
         )
     )
@@ -195,7 +197,7 @@ def test_any_id_can_be_asked_for_and_is_looked_up_as_it_is(identifier):
         asked.append(sought)
         return []
 
-    app.include_router(story_page(pages, lambda: None, stories=stories))
+    app.include_router(story_page(pages, lambda: None, first_chapter(stories), journal=UUID(int=7)))
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)

@@ -17,9 +17,19 @@ and the filters make characters visible that would hide or turn it.
 
 from .headers import page_headers
 from .page import Pages
+from .routes import page_routes
 from .search import search_page
 from .static import static_route
 from .story import story_page
 from .trouble import trouble_page, wants_page
 
-__all__ = ["Pages", "page_headers", "search_page", "static_route", "story_page", "trouble_page", "wants_page"]
+__all__ = [
+    "Pages",
+    "page_headers",
+    "page_routes",
+    "search_page",
+    "static_route",
+    "story_page",
+    "trouble_page",
+    "wants_page",
+]

@@ -107,6 +107,11 @@ def short(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
+def without_user(text: str, user: str) -> str:
+    """What an event tells without whom it concerns, where that is the same in the whole story."""
+    return " ".join(f" {text} ".replace(f" user={user} ", " ", 1).split(" ")).strip() if user else text
+
+
 def after(seconds: float) -> str:
     """A moment of a story, by its begin: ``+0.312 s``, ``+2 min 5 s``."""
     return f"+{seconds:.3f}{_THIN_SPACE}s" if seconds < 59.9995 else f"+{duration(seconds)}"
@@ -151,24 +156,8 @@ def _moment(value: Any) -> datetime | None:
 
 
 _ALL: Final = (
-    *(
-        after,
-        ago,
-        clock,
-        count,
-        day,
-        duration,
-        fields,
-        hue,
-        iso,
-        json,
-        lines,
-        number,
-        quotable,
-        seen,
-        short,
-        size,
-    ),
+    *(after, ago, clock, count, day, duration, fields, hue, iso, json, lines, number, quotable, seen, short),
+    *(size, without_user),
 )
 
 shown: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType({each.__name__: each for each in _ALL})

@@ -22,6 +22,8 @@ class Pages:
 
     def __init__(self, *, version: str, guarded: bool = False, links: Links | None = None) -> None:
         self.static = Static()
+        self.guarded = guarded
+        self.links = links or Links()
         self._templates = Environment(
             loader=PackageLoader(__package__),
             autoescape=True,
@@ -34,7 +36,7 @@ class Pages:
         self._templates.globals |= {
             "version": version,
             "guarded": guarded,
-            "links": links or Links(),
+            "links": self.links,
             "static": self.static.url,
             "url": url,
         }

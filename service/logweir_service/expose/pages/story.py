@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from logweir_service.event import StoredEvent
+from logweir.fields import MAX_CORRELATION_ID
+from logweir_service.event import identity
+from logweir_service.expose.story import Chapter, Find
 from logweir_service.find import Row, Timeline, timeline, visible
 
 from .marks import url
@@ -27,17 +30,16 @@ ROWS: Final = 200
 _WHOLE: Final = 1000
 """Events of which one story is told."""
 
+_WHY: Final = {
+    "deadline": "the time was too short; reload the page",
+    "removed": "some was removed while it was read; reload the page",
+    "limit": f"these are the first {_WHOLE:,} events; logweir grep shows all",
+}
+"""Why events may be missing, in words."""
+
 _PLACE: Final = re.compile(r"(\d{1,19})-(\d{1,9})")
 _OPEN_BYTES: Final = 32_768
 """Longer events show their fields where they are asked for alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Where else a story can be seen."""
-
-    name: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,58 +59,74 @@ class Pager:
 
     told: str
     back: str | None
+    back_name: str
     on: str | None
 
 
 def story_page(
     pages: Pages,
     reader: Callable[..., Any],
+    find: Find,
     *,
-    stories: Callable[..., list[StoredEvent]],
+    journal: UUID,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIRouter:
-    """The route of a story's page, for whom `reader` lets pass."""
+    """The route of a story's page, for whom `reader` lets pass; its events are of `journal`."""
     routes = APIRouter(dependencies=[Depends(reader)], include_in_schema=False)
 
     @routes.get("/c/{identifier}")
     async def story(
         identifier: str,
         start: Annotated[int, Query(alias="from", ge=0, le=10**9)] = 0,
-        shown: Annotated[str, Query(alias="open", max_length=40)] = "",
+        opened: Annotated[str, Query(alias="open", max_length=40)] = "",
+        cursor: Annotated[str | None, Query(max_length=64)] = None,
     ) -> Response:
-        return await run_in_threadpool(show, identifier, start, shown)
+        if len(identifier) > MAX_CORRELATION_ID:
+            return unknown(identifier)
+        chapter = await find(identifier, _WHOLE, cursor)
+        if not chapter.events and cursor is None and chapter.partial is None:
+            return unknown(identifier)
+        return await run_in_threadpool(show, identifier, chapter, start, _place(opened), cursor)
 
-    def show(identifier: str, start: int, shown: str) -> Response:
-        found = stories(identifier, limit=_WHOLE + 1)
-        if not found:
-            return pages.page("story_unknown.html", status=404, identifier=identifier)
-        told = timeline(found[:_WHOLE])
-        scale = Scale(told)
-        place = _place(shown)
+    def unknown(identifier: str) -> Response:
+        return pages.page("story_unknown.html", status=404, identifier=identifier)
+
+    def show(
+        identifier: str, chapter: Chapter, start: int, opened: tuple[int, int] | None, cursor: str | None
+    ) -> Response:
+        told = timeline(chapter.events)
+        scale, summary = Scale(told), summary_of(told)
         base = f"/c/{quote(identifier, safe='')}"
-        if place is not None and not start:
-            start = next((row.number // ROWS * ROWS for row in told.rows if row.place == place), 0)
-        start = min(start, (len(told.rows) - 1) // ROWS * ROWS)
+        if opened is not None and not start:
+            start = next((row.number // ROWS * ROWS for row in told.rows if row.place == opened), 0)
+        start = max(0, min(start, (len(told.rows) - 1) // ROWS * ROWS))
         return pages.page(
             "story.html",
             identifier=identifier,
             base=base,
             command=f"logweir grep {shlex.quote(visible(identifier))}",
             timeline=told,
-            summary=summary_of(told),
-            links=[],
-            sentry=None,
+            one_user=told.users[0] if len(told.users) == 1 else "",
+            summary=summary,
+            traces=[link for each in summary.trace_ids[:3] if (link := pages.links.to_trace(each))],
+            sentry=_issue(pages, journal, told.first_error),
             now=clock(),
-            total=len(told.rows),
-            more=len(found) > _WHOLE,
-            partial=None,
-            rows=[_shown(row, scale, place) for row in told.rows[start : start + ROWS]],
+            is_part=cursor is not None or chapter.next_cursor is not None,
+            partial=_WHY.get(chapter.partial or "", chapter.partial),
+            rows=[_shown(row, scale, opened) for row in told.rows[start : start + ROWS]],
             ticks=scale.ticks(),
             folds=scale.folds(),
-            pager=_pager(base, start, told),
+            pager=_pager(base, start, told, cursor, chapter.next_cursor),
         )
 
     return routes
+
+
+def _issue(pages: Pages, journal: UUID, error: Row | None) -> str | None:
+    """Where Sentry shows the error, if an operator has said so; it knows it by its place in the journal."""
+    if error is None:
+        return None
+    return pages.links.to_issue(identity(journal, error.stored.lsn, error.stored.index).hex)
 
 
 def _shown(row: Row, scale: Scale, place: tuple[int, int] | None) -> Shown:
@@ -121,13 +139,17 @@ def _place(text: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def _pager(base: str, start: int, told: Timeline) -> Pager | None:
+def _pager(base: str, start: int, told: Timeline, cursor: str | None, following: str | None) -> Pager | None:
     total = len(told.rows)
-    if total <= ROWS and not start:
+    if total <= ROWS and not start and not cursor and not following:
         return None
     end = min(start + ROWS, total)
+    here = {"cursor": cursor}
+    back = url(base, **here, **{"from": str(start - ROWS)}) if start else None
+    on = url(base, **here, **{"from": str(end)}) if end < total else None
     return Pager(
-        told=f"{start + 1:,} to {end:,} of {total:,}",
-        back=url(base, **{"from": str(start - ROWS)}) if start else None,
-        on=url(base, **{"from": str(end)}) if end < total else None,
+        told=f"{start + 1:,} to {end:,} of {total:,}{' and more' if following else ''}",
+        back=back or (base if cursor else None),
+        on=on or (url(base, cursor=following) if following else None),
+        back_name="Earlier" if back else "From the begin",
     )

@@ -1,0 +1,48 @@
+"""``/tail``: events as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from logweir_service.errors import Refusal
+from logweir_service.find.moment import read
+
+from .asked import Asked
+from .page import Pages
+from .search import Answer, Searcher
+
+_EVENTS: Final = 50
+"""That are there when the page is opened; without JavaScript they are all."""
+
+_SECONDS: Final = 2.0
+
+
+def tail_page(pages: Pages, reader: Callable[..., Any], search: Searcher) -> APIRouter:
+    """The route of the live tail, for whom `reader` lets pass."""
+    routes = APIRouter(dependencies=[Depends(reader)], include_in_schema=False)
+
+    @routes.get("/tail")
+    async def tail(
+        q: Annotated[str, Query(max_length=2000)] = "",
+        where: Annotated[str, Query(max_length=2000)] = "",
+    ) -> Response:
+        asked = Asked(text=q.strip(), where=where.strip(), age="1h")
+        fault, answer, status = "", Answer(()), 200
+        try:
+            answer = await search(asked, limit=_EVENTS, deadline_seconds=_SECONDS)
+        except Refusal as refusal:
+            if refusal.status == 400:
+                fault, status = refusal.message, 400
+        return pages.page(
+            "tail.html",
+            here="tail",
+            status=status,
+            asked=asked,
+            fault=fault,
+            moments=[read(event) for event in answer.events],
+        )
+
+    return routes
