@@ -8,7 +8,7 @@ import sys
 import msgspec
 
 from logweir_service.event import StoredEvent
-from logweir_service.find import Stories, render_story, timeline
+from logweir_service.find import Stories, render_story, timeline, visible, visible_json
 from logweir_service.journal import DataFolder, JournalReader
 from logweir_service.settings import read_settings
 
@@ -39,12 +39,13 @@ def _run(options: argparse.Namespace) -> int:
         events = stories(options.correlation_id)
     if options.json:
         for event in events:
-            sys.stdout.buffer.write(event.line + b"\n")
+            line = visible_json(event.line) if sys.stdout.isatty() else event.line
+            sys.stdout.buffer.write(line + b"\n")
     else:
-        for line in render_story(timeline(events), chosen_look(options), rows_on_screen=rows_on_screen()):
-            print(line)
+        for text in render_story(timeline(events), chosen_look(options), rows_on_screen=rows_on_screen()):
+            print(text)
     if not events:
-        print(f"logweir: nothing is stored under {options.correlation_id}", file=sys.stderr)
+        print(f"logweir: nothing is stored under {visible(options.correlation_id)}", file=sys.stderr)
         return NOTHING_FOUND
     return 0
 

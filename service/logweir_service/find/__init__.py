@@ -14,7 +14,7 @@ from .stories import Stories
 from .telling import story_as_json
 from .timeline import Row, Timeline, timeline
 from .times import read_time
-from .visible import shown, visible
+from .visible import shown, visible, visible_json
 
 __all__ = [
     "MAX_EVENTS",
@@ -47,4 +47,5 @@ __all__ = [
     "story_as_json",
     "timeline",
     "visible",
+    "visible_json",
 ]

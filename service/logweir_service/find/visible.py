@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 
@@ -15,6 +16,19 @@ def visible(text: str) -> str:
         else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def visible_json(line: bytes) -> bytes:
+    """The same JSON, with characters that `visible` would escape as ``\\uXXXX``."""
+    text = line.decode(errors="replace")
+    if text.isprintable():
+        return line
+    return "".join(
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else json.dumps(character)[1:-1]
+        for character in text
+    ).encode()
 
 
 def shown(value: object) -> str:

@@ -1,0 +1,132 @@
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from logweir_service.journal import DataFolder
+from logweir_service.journal.segment import segments
+from tests.service.journal.packed import pack
+
+from .live import LiveService
+
+IDS = [f"{number:032x}" for number in range(0xA0, 0xA3)]
+ODD = "a\r\nb\x1b[2J\u202e\x9b\t\0\U000e0041"
+
+
+def batch(number):
+    """Events of all stories; their names tell them apart."""
+    events = [
+        {"event": f"step.{number}.{place}", "service": "shop", "level": "info", "correlation_id": each}
+        for place in range(3)
+        for each in IDS
+    ]
+    return b"\n".join(json.dumps(event).encode() for event in events)
+
+
+def logweir(*arguments, **environment):
+    """What the command prints, and its exit code."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("LOGWEIR_")}
+    command = [sys.executable, "-m", "logweir_service", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, env=clean | environment, timeout=60)
+
+
+def shell(command, folder):
+    """What a person gets who types this in a folder."""
+    return subprocess.run(
+        ["sh", "-c", command], check=False, capture_output=True, cwd=folder, timeout=60
+    ).stdout
+
+
+@pytest.mark.needs("grep")
+@pytest.mark.needs("zstdgrep")
+def test_plain_grep_gives_the_same_events_in_plain_and_in_compressed_segments(tmp_path):
+    data = tmp_path / "data"
+    with LiveService(data) as service:
+        assert [service.post(batch(number)).status for number in range(4)] == [200] * 4
+    folder = DataFolder(data)
+    for segment in segments(folder.journal):
+        pack(segment, folder.identify())
+    with LiveService(data) as service:
+        assert [service.post(batch(number)).status for number in range(4, 7)] == [200] * 3
+        assert {"".join(path.suffixes) for path in folder.journal.iterdir()} == {".ndjson", ".ndjson.zst"}
+        for each in IDS:
+            told = logweir("grep", each, "--json", "--data", data).stdout.splitlines()
+            asked = logweir("grep", each, "--json", "--url", service.url).stdout.splitlines()
+            plain = shell(f"grep -h {each} data/journal/*.ndjson", tmp_path).splitlines()
+            packed = shell(f"zstdgrep -h {each} data/journal/*.zst", tmp_path).splitlines()
+            every = shell(f"zstdgrep -h {each} data/journal/*", tmp_path).splitlines()
+            assert len(told) == 21
+            assert (len(plain), len(packed)) == (9, 12)
+            assert sorted(told) == sorted(asked) == sorted(plain + packed) == sorted(every)
+
+
+def on_terminal(command, columns):
+    """What a terminal of this width gets to see."""
+    owner, terminal = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "LINES": "200", "TERM": "xterm"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(command, stdout=terminal, env=environment):
+        os.close(terminal)
+        shown = b""
+        while chunk := _read(owner):
+            shown += chunk
+    os.close(owner)
+    return shown.decode().split("\r\n")
+
+
+def _read(file):
+    try:
+        return os.read(file, 65536)
+    except OSError:  # as a terminal ends whose other side is closed
+        return b""
+
+
+@pytest.mark.fault(38)
+def test_nothing_in_an_event_moves_the_cursor_or_adds_a_line(tmp_path):
+    calm = {"event": "odd", "service": "shop", "level": "error", "correlation_id": "odd-1"}
+    frame = {"filename": ODD, "lineno": ODD, "function": ODD, "in_app": True, "context_line": f"x{ODD}x"}
+    odd: dict[str, Any] = {**calm, "message": ODD, "user_id": ODD, f"own{ODD}": ODD, "outcome": ODD}
+    odd |= {"exception": [{"type": ODD, "value": ODD, "frames": [frame], "relation": ODD}]}
+    command = [sys.executable, "-m", "logweir_service", "grep", "odd-1"]
+    with LiveService(tmp_path / "data") as service:
+        assert service.post(json.dumps(odd).encode()).json()["accepted"] == 1
+        before = len(service.log)
+        for place in (["--data", service.data], ["--url", service.url]):
+            lines = logweir(*command[3:], *place).stdout.decode().split("\n")
+            assert (len(lines), lines[-1]) == (9, "")
+            assert all(line.isprintable() for line in lines)
+            assert "a\\r\\nb\\x1b[2J\\u202e\\x9b\\t\\x00\\U000e0041" in lines[3]
+            seen = on_terminal([*command, *map(str, place)], 70)
+            assert len(seen) == len(lines) + 1  # the id has a line of its own where there is little room
+            bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in seen]
+            assert all(line.isprintable() and len(line) <= 70 for line in bare)
+        raw = logweir(*command[3:], "--json", "--data", service.data).stdout
+        assert (raw.count(b"\n"), json.loads(raw)["message"]) == (1, ODD)
+        assert not set(raw) & {*b"\r\t\0\x1b"}
+        [seen] = on_terminal([*command, "--json", "--data", str(service.data)], 70)[:-1]
+        assert seen.isprintable()
+        assert json.loads(seen) == json.loads(raw)
+        service.get("/c/a%0d%0ab%1b[2J%e2%80%ae.json")
+        unknown = logweir("grep", "a\r\nb\x1b[2J\u202e", "--url", service.url)
+        assert (unknown.returncode, unknown.stdout) == (1, b"")
+        assert unknown.stderr.decode().rstrip("\n").isprintable()
+    assert all(line.isprintable() for line in service.log[before:])
+
+
+def test_a_story_reaches_a_terminal_in_colour_unless_that_is_refused(tmp_path):
+    with LiveService(tmp_path / "data") as service:
+        service.post(batch(0))
+    command = [sys.executable, "-m", "logweir_service", "grep", IDS[0], "--data", str(service.data)]
+    assert "\x1b[" in "".join(on_terminal(command, 80))
+    assert "\x1b[" not in "".join(on_terminal(["env", "NO_COLOR=1", *command], 80))
+    assert "\x1b[" not in "".join(on_terminal(["env", "TERM=dumb", *command], 80))
+    assert "\x1b[" not in "".join(on_terminal([*command, "--color=never"], 80))
+    assert b"\x1b[" not in logweir(*command[3:]).stdout
+    assert b"\x1b[" in logweir(*command[3:], "--color=always", NO_COLOR="1").stdout
+    assert max(map(len, on_terminal([*command, "--color=never"], 40))) <= 40
+    assert max(map(len, on_terminal([*command, "--color=never", "--wide"], 40))) > 40
