@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -125,6 +127,27 @@ def test_signs_of_other_languages_match_nothing_but_themselves(live, hostile):
         live.http.request("GET", f"{live.url}/v1/events", fields={"correlation_id": hostile}).json()["count"]
         == 0
     )
+
+
+def events(live, *arguments):
+    """The exit code of ``logweir events`` asking the service, and what it writes."""
+    command = [sys.executable, "-m", "logweir_service", "events", "--url", live.url, "--json", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, [json.loads(each)["n"] for each in done.stdout.splitlines()], done.stderr
+
+
+def test_the_command_asks_a_service_page_by_page(live):
+    assert events(live, "service:shop", "--since", "1h", "--limit", "1000000") == (0, [*range(300)], "")
+    code, found, told = events(live, "service:shop", "--limit", "3")
+    assert (code, found) == (0, [297, 298, 299])
+    assert events(live, "service:shop", "--limit", "2", "--before", told.split()[-1])[1] == [295, 296]
+    assert events(live, "service:nobody") == (1, [], "logweir: no such event is stored\n")
+
+
+def test_more_than_a_page_of_the_service_is_fetched(live):
+    body = b"".join(line(number, service="many") for number in range(2500))
+    assert live.post(body).json()["accepted"] == 2500
+    assert events(live, "service:many", "--limit", "2400")[1] == [*range(100, 2500)]
 
 
 def children_of(pid):

@@ -11,7 +11,7 @@ from typing import NoReturn
 from logweir_service.errors import OperatorError, RulesError
 
 from .commands import add_commands
-from .outcome import FAILED, NO_PERMISSION, USAGE
+from .outcome import FAILED, INTERRUPTED, NO_PERMISSION, USAGE
 
 __all__ = ["main", "parser"]
 
@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = parser(given).parse_args(given)
     try:
         code: int = options.run(options)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except RulesError as error:
         print(error, file=sys.stderr)  # each line begins with its place, which editors find
         code = error.exit_code
@@ -51,7 +53,7 @@ def parser(chosen: Sequence[str] = ()) -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     add_commands(
-        commands, __name__, "serve status grep check test explain replay dead promote", chosen=chosen
+        commands, __name__, "serve status grep events check test explain replay dead promote", chosen=chosen
     )
     return root
 

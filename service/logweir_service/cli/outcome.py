@@ -7,4 +7,6 @@ from typing import Final
 USAGE: Final = 64
 NO_PERMISSION: Final = 77
 FAILED: Final = 1
+INTERRUPTED: Final = 130
+"""As shells tell of a process that Ctrl-C has ended."""
 NOTHING_FOUND: Final = 1

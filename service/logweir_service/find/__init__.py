@@ -1,6 +1,7 @@
 """Everything of one correlation id, in the order it happened; and what else a query asks for."""
 
 from .cursor import Place, read_place
+from .flat import FlatRows
 from .index import ActiveIndex, Stretch
 from .length import length
 from .look import Look
@@ -22,6 +23,7 @@ __all__ = [
     "ActiveIndex",
     "BadQuery",
     "Bounds",
+    "FlatRows",
     "Found",
     "Frame",
     "Look",

@@ -73,6 +73,7 @@ class Bounds:
     until: datetime | None = None
     before: Place | None = None
     limit: int = MAX_EVENTS
+    max_bytes: int | None = MAX_BYTES
     deadline: float = float("inf")
     """By the monotonic clock, which is the same for all processes of a machine."""
 
@@ -211,7 +212,9 @@ class Scan:
         )
 
     def _is_full(self) -> bool:
-        return self._found >= self._bounds.limit or self._found_bytes >= MAX_BYTES
+        bounds = self._bounds
+        has_enough = bounds.max_bytes is not None and self._found_bytes >= bounds.max_bytes
+        return has_enough or self._found >= bounds.limit
 
     def _is_late(self) -> bool:
         return self._ticks() >= self._bounds.deadline
