@@ -48,4 +48,5 @@ def _told(moment: Moment) -> tuple[str, str]:
     raised = moment.exceptions()
     if raised:
         return raised[0].type, raised[0].value or shown(moment.fields.get("message"))
-    return shown(moment.fields.get("error_type")) or moment.name, shown(moment.fields.get("message"))
+    error_type, message = (shown(moment.fields.get(key)) for key in ("error_type", "message"))
+    return error_type or moment.name, message or moment.told

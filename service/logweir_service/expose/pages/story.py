@@ -110,6 +110,7 @@ def story_page(
             summary=summary,
             traces=[link for each in summary.trace_ids[:3] if (link := pages.links.to_trace(each))],
             sentry=_issue(pages, journal, told.first_error),
+            took=scale.seconds,
             now=clock(),
             is_part=cursor is not None or chapter.next_cursor is not None,
             partial=_WHY.get(chapter.partial or "", chapter.partial),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,8 +21,8 @@ class Summary:
     status: str
     """The HTTP status of what was asked for, or nothing."""
     environments: tuple[str, ...]
-    versions: tuple[str, ...]
-    """``service version``, in order of appearance."""
+    versions: Mapping[str, str]
+    """The newest that each service tells, by its name."""
     trace_ids: tuple[str, ...]
     """As they were sent."""
 
@@ -41,13 +41,11 @@ def summary_of(timeline: Timeline) -> Summary:
         outcome=outcome,
         status=str(status) if isinstance(status, int) else "",
         environments=_texts(timeline.rows, "environment"),
-        versions=tuple(
-            dict.fromkeys(
-                f"{row.service} {visible(version)}"
-                for row in timeline.rows
-                if isinstance(version := row.fields.get("service_version"), str) and version
-            )
-        ),
+        versions={
+            row.service: visible(version)
+            for row in timeline.rows
+            if isinstance(version := row.fields.get("service_version"), str) and version
+        },
         trace_ids=tuple(
             dict.fromkeys(each for row in timeline.rows if (each := row.identifier("trace_id"))).keys()
         ),

@@ -15,6 +15,9 @@ _LONG_SHARE: Final = 0.25
 """Gaps that take more of the story than this are folded, so that what happened around them can be seen."""
 _MOST_FOLDED: Final = 8
 _TICKS: Final = 5
+_LABEL_PERCENT: Final = 15.0
+_ZERO_PERCENT: Final = 5.0
+"""What the label of a tick takes of the width, and that of the first."""
 
 
 class Stretch(NamedTuple):
@@ -76,11 +79,12 @@ class Scale:
         return min(100.0, x + max(0.0, seconds - since) * self._per_second)
 
     def ticks(self) -> list[Tick]:
-        """The axis at round numbers; only begin and end where gaps are folded."""
+        """The axis at round numbers; where gaps are folded, at what follows each."""
         if self.seconds <= 0:
             return []
         if self.folded:
-            return [Tick(0.0, 0.0)]
+            moments = (0.0, *(gap.end for gap in self.folded))
+            return _readable([Tick(round(self.percent(each), 3), each) for each in moments])
         step = _round_step(self.seconds / _TICKS)
         return [
             Tick(round(self.percent(number * step), 3), number * step)
@@ -97,16 +101,27 @@ class Scale:
         return row.offset - self._skews.get(row.service, 0.0)
 
     def _long_gaps(self, rows: Sequence[Row]) -> list[Stretch]:
-        least = max(self.seconds * _LONG_SHARE, 0.001)
-        gaps = [
-            Stretch(max(0.0, start - row.gap_before), start)
-            for row in rows
-            if row.gap_is_notable
-            and row.gap_before > least
-            and (start := self._start(row) - self._origin) > 0
-        ]
-        longest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:_MOST_FOLDED]
-        return _apart(sorted(longest))
+        """Those that would take more than their share even of what is left without longer ones."""
+        starts = ((self._start(row) - self._origin, row) for row in rows if row.gap_is_notable)
+        gaps = [Stretch(max(0.0, start - row.gap_before), start) for start, row in starts if start > 0]
+        kept, long = self.seconds, []
+        for gap in sorted(_apart(sorted(gaps)), key=lambda gap: gap.start - gap.end)[:_MOST_FOLDED]:
+            length = gap.end - gap.start
+            if length <= max(kept * _LONG_SHARE, 0.001):
+                break
+            kept -= length
+            long.append(gap)
+        return sorted(long)
+
+
+def _readable(ticks: Sequence[Tick]) -> list[Tick]:
+    """Those whose labels don't run into the one before."""
+    found: list[Tick] = []
+    for tick in ticks:
+        taken = _LABEL_PERCENT if found and found[-1].seconds else _ZERO_PERCENT
+        if not found or tick.x - found[-1].x >= taken:
+            found.append(tick)
+    return found
 
 
 def _apart(gaps: Sequence[Stretch]) -> list[Stretch]:
