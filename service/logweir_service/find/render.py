@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -36,15 +36,15 @@ _ERROR: Final = LEVELS["error"]
 
 
 def render_story(
-    story: Timeline, look: Look | None = None, *, rows_on_screen: int | None = None
+    story: Timeline, look: Look | None = None, *, title: str = "", rows_on_screen: int | None = None
 ) -> Iterator[str]:
-    """The lines of a story; control characters are made visible.
+    """The lines of a story, under its correlation id or another `title`; control characters are made visible.
 
     What is longer than a screen with `rows_on_screen` ends with what it began with: a terminal shows the end.
     """
     if not story.rows:
         return
-    page = _Page(story, look or Look())
+    page = _Page(story, look or Look(), title=visible(title))
     head, body = [*page.head()], [*page.body()]
     yield from head
     yield from body
@@ -53,16 +53,20 @@ def render_story(
         yield from head
 
 
-def render_rows(story: Timeline, look: Look | None = None) -> Iterator[str]:
-    """The rows alone, as of events that belong to a story which was shown."""
-    yield from _Page(story, look or Look()).body()
+def render_rows(
+    story: Timeline, look: Look | None = None, *, only: Collection[tuple[int, int]] | None = None
+) -> Iterator[str]:
+    """The rows of a story alone, or of them those at `only` these places: what a shown story goes on with."""
+    yield from _Page(story, look or Look()).body(only)
 
 
 class _Page:
     """A story on its way to a screen."""
 
-    def __init__(self, story: Timeline, look: Look) -> None:
+    def __init__(self, story: Timeline, look: Look, *, title: str = "") -> None:
         self.story = story
+        self._title = title or story.correlation_id or "without an id"
+        self._has_many_ids = len({row.correlation_id for row in story.rows}) > 1
         self._look = look
         self._is_narrow = look.width is not None and look.width < _NARROW_COLUMNS
         self._has_bars = look.width is not None and look.width >= _BARRED_COLUMNS and story.duration > 0
@@ -78,7 +82,7 @@ class _Page:
         story, line = self.story, self._look.line
         services = f"{_count(len(story.services), 'service')} ({', '.join(story.services)})"
         counts = f"{_count(len(story.rows), 'event')}, {_count(story.error_count, 'error')}, {services}"
-        name = Part(story.correlation_id or "without an id", BOLD)
+        name = Part(self._title, BOLD)
         if self._is_narrow:
             yield line([name])
         yield line([Part(counts)] if self._is_narrow else [name, Part(f": {counts}")])
@@ -94,10 +98,12 @@ class _Page:
             yield from self._error(story.first_error)
             yield ""
 
-    def body(self) -> Iterator[str]:
+    def body(self, only: Collection[tuple[int, int]] | None = None) -> Iterator[str]:
         told = {_reported(self.story.first_error)} if self.story.first_error is not None else set()
         day = _day(self.story.begin)
         for row in self.story.rows:
+            if only is not None and row.place not in only:
+                continue
             if row.gap_is_notable:
                 yield self._gap(row.gap_before)
             if (its := _day(row.start)) != day:
@@ -110,7 +116,7 @@ class _Page:
                 yield from self._stack(row, " " * 6)
             if row.profile:
                 yield from self._text(row.profile, " " * 6)
-        if self.story.gap_at_end:
+        if self.story.gap_at_end and only is None:
             yield self._gap(self.story.gap_at_end)
 
     def _error(self, row: Row) -> Iterator[str]:
@@ -146,6 +152,8 @@ class _Page:
         user = f"user={row.user}" if row.user and len(self.story.users) > 1 else ""
         told = " ".join(each for each in (row.told, user) if each)
         yield Part(f"  {told}", style if row.is_error or row.level == "debug" else "")
+        if self._has_many_ids and row.depth == 0:
+            yield Part(f"  {row.correlation_id}", DIM)
 
     def _bar(self, row: Row) -> Part:
         begin = min(int(row.offset / self.story.duration * _BAR_COLUMNS), _BAR_COLUMNS - 1)

@@ -52,8 +52,6 @@ def _ahead(caller: Timed, called: Timed) -> float:
     early, late = caller.start - called.start, called.end - caller.end
     waits = "client" in (caller.kind, called.kind) or called.kind == "server"
     fits = called.end - called.start <= caller.end - caller.start
-    if early <= LEAST_SECONDS and (late <= LEAST_SECONDS or not (waits and fits)):
-        return 0.0
-    if waits and fits:
+    if waits and fits and max(early, late) > LEAST_SECONDS:
         return ((called.start + called.end) - (caller.start + caller.end)) / 2
     return -early if early > LEAST_SECONDS else 0.0

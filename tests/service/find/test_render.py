@@ -185,6 +185,21 @@ def test_rows_alone_are_what_a_story_goes_on_with():
     ]
 
 
+def test_new_rows_of_a_story_stand_as_deep_as_in_the_whole_of_it():
+    story = timeline(stored(*STORY))
+    assert [*render_rows(story, only={(3, 0)})] == [
+        "> 14:13:20.010   200 ms  payments  error      http.request  POST /charges 500 ChargeFailed"
+    ]
+
+
+@pytest.mark.fault(38)
+def test_a_story_of_another_id_than_its_correlation_id_says_so_and_names_those_that_it_holds():
+    story = timeline(stored(event(0, "a"), {**event(1, "b"), "correlation_id": "c2"}))
+    lines = [*render_story(story, title="user u\x1b7")]
+    assert lines[0] == "user u\\x1b7: 2 events, 0 errors, 1 service (shop)"
+    assert [line.split()[-1] for line in lines if "shop  info" in line] == ["c1", "c2"]
+
+
 def test_nothing_renders_as_nothing():
     assert rendered() == []
 

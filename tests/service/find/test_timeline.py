@@ -146,6 +146,18 @@ def test_a_caller_that_gave_up_and_a_job_that_begins_later_speak_against_no_cloc
     assert timeline(gave_up).skews == timeline(later).skews == {}
 
 
+def test_what_happened_later_elsewhere_and_took_no_time_speaks_against_no_clock():
+    told = timeline(stored(span(0, 0.25, "a", **CALL), event(60, "heard", "worker", parent_span_id="a")))
+    assert told.skews == {}
+
+
+def test_calls_that_disagree_by_little_speak_against_no_clock():
+    call = span(0, 1, "a", **CALL)
+    inside, outside = span(0.3, 0.5, "b", "a", **SERVED), span(0.012, 1.012, "c", "a", **SERVED)
+    assert timeline(stored(call, outside)).skews == {"payments": pytest.approx(0.012)}
+    assert timeline(stored(call, inside, outside)).skews == {}
+
+
 def test_what_began_before_its_parent_in_another_service_has_a_clock_behind():
     told = timeline(stored(span(0, 0.25, "a"), span(-3, 2, "b", "a", "worker")))
     assert told.skews == {"worker": pytest.approx(-3)}
@@ -155,6 +167,8 @@ def test_what_began_before_its_parent_in_another_service_has_a_clock_behind():
 def test_a_child_never_stands_above_its_parent():
     told = timeline(stored(span(0.000001, 1, "a"), event(0, "early", parent_span_id="a")))
     assert nested(told) == [("a", 0), ("early", 1)]
+    told = timeline(stored(event(0, "at once", parent_span_id="a"), span(0, 1, "a")))
+    assert nested(told) == [("a", 0), ("at once", 1)]
 
 
 def test_gaps_are_told_where_nothing_went_on_but_what_stands_around():
@@ -178,6 +192,11 @@ def test_a_tenth_of_a_short_story_is_notable_and_milliseconds_never_are():
     assert gaps(timeline(stored(event(0), event(0.05, "b")))) == []
 
 
+def test_a_second_is_notable_however_long_the_story_is():
+    told = timeline(stored(event(0), event(1.5, "b"), span(1.6, 100, "c")))
+    assert gaps(told) == [("b", 1.5)]
+
+
 def test_a_missing_parent_leaves_its_children_at_the_top():
     assert nested(timeline(stored(event(0, "a", parent_span_id="gone")))) == [("a", 0)]
 
@@ -187,6 +206,11 @@ def test_a_log_record_that_names_its_span_stands_inside_of_it():
         ("a", 0),
         ("said", 1),
     ]
+
+
+def test_log_records_of_a_span_that_is_not_here_stand_beside_each_other():
+    said = [event(at, f"n{at}", span_id="gone") for at in (1, 2)]
+    assert nested(timeline(stored(*said))) == [("n1", 0), ("n2", 0)]
 
 
 def test_a_warning_of_slowness_takes_no_time_of_its_own():
@@ -214,6 +238,12 @@ def test_ten_thousand_rows_inside_of_each_other_are_told():
     told = timeline(stored(*deep))
     assert told.rows[-1].depth == 9_999
     assert told.first_error == told.rows[-1]
+
+
+@pytest.mark.parametrize("odd", [-1, True, "1", 1e300, None, [], 10**20])
+def test_a_duration_that_cannot_be_is_none(odd):
+    told = timeline(stored({**event(0), "duration_seconds": odd}))
+    assert (told.rows[0].duration, told.rows[0].start, told.duration) == (None, BEGIN, 0)
 
 
 def test_an_event_without_a_usable_time_happened_when_it_was_received():
