@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """How long events are kept."""
     retention_bytes: int = Field(50_000_000_000, gt=0, validation_alias="LOGWEIR_RETENTION_BYTES")
     """How much is kept of the journal."""
+    compact_after_hours: float = Field(1.0, ge=0, validation_alias="LOGWEIR_COMPACT_AFTER_HOURS")
+    """How old a full segment's newest event is before it is compacted."""
     on_full: Literal["reject", "drop_oldest"] = Field("reject", validation_alias="LOGWEIR_ON_FULL")
     """What happens when the disk is full and promotion has not read the oldest events."""
     min_free_bytes: int | None = Field(None, ge=0, validation_alias="LOGWEIR_MIN_FREE_BYTES")

@@ -101,6 +101,7 @@ class Telemetry:
         self.removed_segments = counter(
             "logweir_journal_segments_removed", "Segments removed by retention, by reason.", "reason"
         )
+        self._count_compactions()
         self.checkpoints = counter("logweir_checkpoints", "Checkpoints written.")
         self.checkpoint_failures = counter(
             "logweir_checkpoint_failures", "Checkpoints that could not be written."
@@ -136,6 +137,22 @@ class Telemetry:
             ("version", "python_version"),
             registry=self.registry,
         ).labels(version("logweir"), platform.python_version()).set(1)
+
+    def _count_compactions(self) -> None:
+        counter = self._counter
+        self.compacted_segments = counter("logweir_compaction_segments", "Segments compacted.")
+        self.compaction_failures = counter(
+            "logweir_compaction_failures", "Compactions that failed, and are tried again."
+        )
+        self.compaction_bytes_before = counter(
+            "logweir_compaction_before_bytes", "Bytes of segments before they were compacted."
+        )
+        self.compaction_bytes_after = counter(
+            "logweir_compaction_after_bytes", "Bytes of the same segments behind that."
+        )
+        self.compacted_events = counter(
+            "logweir_compaction_removed_events", "Events that a store rule has removed.", "rule", "reason"
+        )
 
     def recovered(self, recovery: Recovery, *, unusable_checkpoints: int) -> None:
         """Count what a start has found."""

@@ -142,7 +142,7 @@ def test_check_says_what_is_read_and_not_applied(capsys, tmp_path):
         "version: 1\npromote: [{name: a, rate_limit: {burst: 10}}]\nstore: [{event: '*', keep: 0.5}]\n"
     )
     code, out, _ = run(capsys, "check", path)
-    assert (code, out.splitlines()[1:]) == (0, ["read, and not applied yet: rate_limit, store"])
+    assert (code, out.splitlines()[1:]) == (0, ["read, and not applied yet: rate_limit"])
     path.write_text("version: 1\npromote: [{name: a, sample_rate: 0.5}]\n")
     assert len(run(capsys, "check", path)[1].splitlines()) == 1
 

@@ -126,6 +126,7 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
             ),
             disk=folder.disk,
             telemetry=telemetry,
+            sidecars=folder.index,
             require_there=journal.require_there,
             cursor_lsn=lambda: promotion.report().position.lsn - 1,
             checkpoint_seconds=settings.checkpoint_seconds,

@@ -14,6 +14,7 @@ from logweir_service.errors import RecoveryStopped, UnknownFormat
 from logweir_service.journal import Position, verify
 from logweir_service.pipeline import Resumed
 
+from .compacting import Compaction
 from .composition import Service
 
 _log = logging.getLogger("logweir_service")
@@ -34,7 +35,7 @@ async def running(service: Service) -> AsyncIterator[None]:
     """
     pipeline = service.pipeline
     loop = asyncio.get_running_loop()
-    committing = None
+    committing = compacting = None
     verifying = threading.Event()
     try:
         if resumed := await _recover(service):
@@ -42,17 +43,26 @@ async def running(service: Service) -> AsyncIterator[None]:
             committing = asyncio.create_task(pipeline.run())
             if service.sentry != "unusable":
                 service.promotion.start()
+            compacting = asyncio.create_task(_compaction(service).run())
             if resumed.covered is not None:
                 loop.run_in_executor(None, _verify, service, resumed.covered, verifying)
         yield
     finally:
         service.stopping = True
         verifying.set()
+        if compacting is not None:
+            compacting.cancel()
+            await asyncio.wait([compacting])
         pipeline.drain()
         if committing is not None:
             await committing
             await _stop_promotion(service)
         pipeline.close()
+
+
+def _compaction(service: Service) -> Compaction:
+    after_seconds = service.settings.compact_after_hours * 3600
+    return Compaction(service, rules=lambda: service.rules, after_seconds=after_seconds)
 
 
 async def _recover(service: Service) -> Resumed | None:
@@ -84,11 +94,6 @@ def _verify(service: Service, covered: Position, stopping: threading.Event) -> N
     """Look for damage in what the start has not read, because a checkpoint covers it."""
     journal = service.pipeline.journal
 
-    def tell(text: str) -> None:
-        _log.error("%s; the events that it hit are missing from search, the numbers are as they were", text)
-        service.pipeline.telemetry.damaged_segments.inc()
-        service.pipeline.keeper.damaged.append(text)
-
     try:
         verify(
             journal.folder.journal,
@@ -96,7 +101,7 @@ def _verify(service: Service, covered: Position, stopping: threading.Event) -> N
             upto=covered,
             disk=journal.folder.disk,
             stopping=stopping,
-            tell=tell,
+            tell=service.pipeline.keeper.tell_damage,
         )
     except (OSError, UnknownFormat) as fault:
         _log.warning("old segments cannot be verified: %s", fault)
@@ -130,5 +135,3 @@ def _tell(service: Service, resumed: Resumed) -> None:
     if resumed.reset:
         level = logging.WARNING if service.reset_counters else logging.ERROR
         _log.log(level, "all counters begin at 0 again: %s", resumed.reset)
-    if service.rules.store:
-        _log.warning("rules under store are read, but not applied yet: everything is kept")

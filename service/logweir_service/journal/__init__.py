@@ -11,8 +11,10 @@ from .journal import RESTORED_GAP, Group, Journal, Recovery
 from .known import KnownState
 from .losses import Losses
 from .reader import JournalReader
-from .retention import Policy, SealedSegments, decide, remove
-from .segment import Located
+from .retention import Policy, Sealed, SealedSegments, decide, remove
+from .rewriting import put_in_place
+from .salvage import set_aside
+from .segment import Located, Segment, sidecar_of
 from .space import Space, ballast_weight
 from .streams import StreamConflict
 from .tail import Position
@@ -35,7 +37,9 @@ __all__ = [
     "Policy",
     "Position",
     "Recovery",
+    "Sealed",
     "SealedSegments",
+    "Segment",
     "Space",
     "StreamConflict",
     "StreamPosition",
@@ -43,7 +47,10 @@ __all__ = [
     "crc32",
     "decide",
     "newest_first",
+    "put_in_place",
     "refuse_network",
     "remove",
+    "set_aside",
+    "sidecar_of",
     "verify",
 ]

@@ -28,7 +28,7 @@ class _Format(_Version):
 
 
 class DataFolder:
-    """One service's data: ``LOCK format.json ballast journal/ checkpoints/ dead/``.
+    """One service's data: ``LOCK format.json ballast journal/ checkpoints/ dead/ index/``.
 
     `claim` makes this process its only writer; readers need no claim and stop at the last whole commit.
     """
@@ -39,6 +39,7 @@ class DataFolder:
         self.journal = path / "journal"
         self.checkpoints = path / "checkpoints"
         self.dead = path / "dead"
+        self.index = path / "index"
         self.killed_pid = ""
         """Of the process that had it before, where that ended without releasing it in order."""
         self.restored_format = False

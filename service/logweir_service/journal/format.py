@@ -6,6 +6,7 @@ many lines and bytes follow. A reader skips by that length, so no event can be t
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,6 +113,7 @@ class _SegmentFields(msgspec.Struct):
     journal: UUID
     first_lsn: int
     generation: int = 0
+    due: datetime | None = None
 
 
 class _SegmentLine(msgspec.Struct):
@@ -155,16 +157,21 @@ class Header(NamedTuple):
     first_lsn: int
     generation: int = 0
     """How often the segment was written anew."""
+    due: float = 0.0
+    """When more of it can go by the rules of what is kept, in seconds since the epoch: 0 where they were
+    never applied, infinite where they have nothing more to remove."""
+
+    def encode(self) -> bytes:
+        """The line itself."""
+        again = f',"generation":{self.generation}' if self.generation else ""
+        due = f',"due":"{rfc3339(self.due)}"' if self.generation and math.isfinite(self.due) else ""
+        told = f'"format":{VERSION},"journal":"{self.journal}","first_lsn":{self.first_lsn}{again}{due}'
+        return f'{{"_segment":{{{told}}}}}\n'.encode()
 
 
 def encode_header(journal: UUID, first_lsn: int, *, generation: int = 0) -> bytes:
-    """The first line of a segment."""
-    return b'{"_segment":{"format":%d,"journal":"%s","first_lsn":%d%s}}\n' % (
-        VERSION,
-        str(journal).encode(),
-        first_lsn,
-        b',"generation":%d' % generation if generation else b"",
-    )
+    """The first line of a segment of which nothing is due."""
+    return Header(journal, first_lsn, generation, math.inf).encode()
 
 
 def decode_header(line: bytes, *, path: object) -> Header | None:
@@ -182,7 +189,10 @@ def decode_header(line: bytes, *, path: object) -> Header | None:
             f"{path} has journal format {fields.format}, "
             f"this version reads {VERSION}: run the version that wrote it"
         )
-    return Header(fields.journal, fields.first_lsn, fields.generation) if line.endswith(b"\n") else None
+    if not line.endswith(b"\n"):
+        return None
+    due = fields.due.timestamp() if fields.due else math.inf if fields.generation else 0.0
+    return Header(fields.journal, fields.first_lsn, fields.generation, due)
 
 
 def crc32(data: bytes, start: int = 0) -> int:

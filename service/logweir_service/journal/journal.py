@@ -107,7 +107,7 @@ class Journal:
         """
         if known is not None:
             self.known.restore(known)
-        for path in leftovers(self.folder.journal):
+        for path in leftovers(self.folder.journal, sidecars=self.folder.index):
             self.folder.disk.unlink(path)
         tail = Tail(self.folder, self.identifier, position, known_lsn=known_lsn)
         batches = events = 0

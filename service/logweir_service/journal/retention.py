@@ -7,6 +7,7 @@ never passed. A cursor is passed for want of space alone, and only where the ope
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from logweir_service.disk import Disk
 from logweir_service.listing import listed
 
 from .format import MAX_LINE_BYTES, decode_commit
-from .segment import Segment, SegmentReader, segments
+from .segment import Segment, SegmentReader, header_of, segments, sidecar_of
 
 Reason = Literal["age", "bytes", "space"]
 
@@ -41,6 +42,13 @@ class Sealed:
     size: int
     received: float
     """Not before its last commit was received, in seconds since the epoch."""
+    begun: float = 0.0
+    """When its first commit was received; that of the next one where it has none."""
+
+    @property
+    def first_lsn(self) -> int:
+        """Its first commit."""
+        return self.segment.first_lsn
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ class SealedSegments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._received: dict[int, float] = {}
+        self._due: dict[int, tuple[int, float]] = {}
 
     def __call__(self) -> list[Sealed]:
         """The sealed segments, oldest first."""
@@ -115,8 +124,20 @@ class SealedSegments:
         for segment, following in reversed([*itertools.pairwise(known)]):
             received = self._begin_of(following) or received  # of one without a commit, that behind it
             size = segment.path.stat().st_size
-            found.append(Sealed(segment, following.first_lsn - 1, size, received))
+            begun = self._begin_of(segment) or received
+            found.append(Sealed(segment, following.first_lsn - 1, size, received, begun))
         return found[::-1]
+
+    def due(self, segment: Segment) -> float:
+        """When more of a segment can go, in seconds since the epoch: 0 for one that was never compacted."""
+        if not segment.is_packed:
+            return 0.0
+        seen = segment.path.stat().st_ino
+        known = self._due.get(segment.first_lsn)
+        if known is None or known[0] != seen:
+            header = header_of(segment)
+            known = self._due[segment.first_lsn] = (seen, header.due if header else math.inf)
+        return known[1]
 
     def damaged_before(self, when: float) -> list[Path]:
         """What was kept of damaged segments, and was written before this time in seconds since the epoch."""
@@ -139,8 +160,12 @@ class SealedSegments:
         return self._received[segment.first_lsn]
 
 
-def remove(disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int) -> Iterator[tuple[Reason, int]]:
+def remove(
+    disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int, sidecars: Path
+) -> Iterator[tuple[Reason, int]]:
     """Remove them one by one: tells of each the reason, and how many events of it a cursor had not read.
+
+    What stands in the folder of `sidecars` beside a segment goes with it.
 
     Raises:
         OSError: this one and those behind it are left.
@@ -155,6 +180,8 @@ def remove(disk: Disk, removals: Sequence[Removal], *, cursor_lsn: int) -> Itera
                 if located.commit.lsn > cursor_lsn
             )
         disk.unlink(segment.path)
+        if (sidecar := sidecar_of(sidecars, segment.first_lsn)).exists():
+            disk.unlink(sidecar)
         yield removal.reason, unread_events
     if removals:
         disk.sync_folder(removals[0].sealed.segment.path.parent)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from logweir_service.disk import Disk, write_all
 
-from .format import encode_header
+from .format import Header
 from .packing import Packing
-from .segment import Segment, SegmentReader, generation_of
+from .segment import Segment, SegmentReader, header_of
 
 _CHUNK_BYTES = 8 << 20
 
@@ -57,7 +57,7 @@ def copy_whole(disk: Disk, segment: Segment, journal: UUID) -> int:
 
 
 def _copy_to(disk: Disk, file: int, segment: Segment, journal: UUID) -> int:
-    header = encode_header(journal, segment.first_lsn, generation=generation_of(segment))
+    header = (header_of(segment) or Header(journal, segment.first_lsn)).encode()
     copying = Packing(disk, file, header) if segment.is_packed else _Plain(disk, file, header)
     batches = 0
     try:

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from logweir_service.listing import listed
 
-from .format import MAX_LINE_BYTES, Commit, decode_commit, decode_header, intact
+from .format import MAX_LINE_BYTES, Commit, Header, decode_commit, decode_header, intact
 from .seekable import open_seekable
 
 PACKED_SUFFIX = ".zst"
+_SIDECAR_SUFFIX = ".index"
 _BUFFER_BYTES = 1 << 20
 _COMMIT_BEGINS = b'{"_commit":{"lsn":'
 
@@ -99,8 +100,8 @@ def segments(folder: Path) -> list[Segment]:
     return [Segment(found[first_lsn], first_lsn) for first_lsn in sorted(found)]
 
 
-def generation_of(segment: Segment) -> int:
-    """How often a segment was written anew; 0 where it has no whole header.
+def header_of(segment: Segment) -> Header | None:
+    """What a segment's header says; None where it has no whole one.
 
     Raises:
         FileNotFoundError: retention has removed it.
@@ -108,14 +109,27 @@ def generation_of(segment: Segment) -> int:
     """
     with segment.open() as file:
         header = decode_header(file.readline(MAX_LINE_BYTES), path=segment.path)
-    return header.generation if header else 0
+    return header if header and header.first_lsn == segment.first_lsn else None
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """What a crash has left of writing segments anew: unfinished files, plain ones that are packed."""
+def sidecar_of(folder: Path, first_lsn: int) -> Path:
+    """Where the index of a segment stands, if there is one."""
+    return folder / f"{first_lsn:020}{_SIDECAR_SUFFIX}"
+
+
+def leftovers(folder: Path, *, sidecars: Path) -> list[Path]:
+    """What a crash has left of removing segments, and of writing them anew.
+
+    Those are unfinished files, plain ones that are packed, and indexes without their segment.
+    """
     packed = _by_number(folder, f".ndjson{PACKED_SUFFIX}")
     plain = _by_number(folder, ".ndjson")
-    return [*listed(folder, "*.tmp"), *(path for first_lsn, path in plain.items() if first_lsn in packed)]
+    indexes = _by_number(sidecars, _SIDECAR_SUFFIX)
+    return [
+        *listed(folder, "*.tmp"),
+        *(plain[first_lsn] for first_lsn in plain.keys() & packed.keys()),
+        *(indexes[first_lsn] for first_lsn in indexes.keys() - plain.keys() - packed.keys()),
+    ]
 
 
 def _by_number(folder: Path, suffix: str) -> dict[int, Path]:

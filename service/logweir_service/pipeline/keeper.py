@@ -9,11 +9,25 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
+from uuid import UUID
 
 from logweir_service.disk import Disk
 from logweir_service.errors import StorageBroken
-from logweir_service.journal import Checkpoint, Checkpoints, Policy, SealedSegments, Space, decide, remove
+from logweir_service.journal import (
+    Checkpoint,
+    Checkpoints,
+    Policy,
+    SealedSegments,
+    Segment,
+    Space,
+    decide,
+    put_in_place,
+    remove,
+    set_aside,
+    sidecar_of,
+)
 from logweir_service.telemetry import Telemetry
 
 CHECKPOINT_BYTES: Final = 64 << 20
@@ -44,6 +58,8 @@ class Keeper:
     telemetry: Telemetry
     cursor_lsn: Callable[[], int]
     """The newest commit that the slowest cursor has behind it."""
+    sidecars: Path
+    """The folder of the segments' indexes."""
     require_there: Callable[[], None] = lambda: None
     """Raises StorageBroken where the journal is gone."""
     checkpoint_seconds: float = 5.0
@@ -123,7 +139,8 @@ class Keeper:
             checkpoint_lsn=self.checkpoints.oldest_lsn,
             cursor_lsn=cursor_lsn,
         )
-        for reason, unread in remove(self.disk, decision.removals, cursor_lsn=cursor_lsn):
+        removed = remove(self.disk, decision.removals, cursor_lsn=cursor_lsn, sidecars=self.sidecars)
+        for reason, unread in removed:
             self.telemetry.removed_segments.labels(reason).inc()
             if unread:
                 self.lost_events += unread
@@ -138,6 +155,30 @@ class Keeper:
             text = f"promotion, which has not read {decision.held_bytes} bytes that could go"
             self._tell("held", f"retention waits for {text}")
         self.space.keep_ballast()
+
+    def swap(self, segment: Segment) -> Future[bool]:
+        """Let what `rewrite` has made of a segment take its place; False where retention was faster."""
+        sidecar = sidecar_of(self.sidecars, segment.first_lsn)
+        return self._thread.submit(put_in_place, self.disk, segment, sidecar=sidecar)
+
+    def mend(self, segment: Segment, journal: UUID) -> Future[None]:
+        """Set a damaged segment aside, and tell."""
+        return self._thread.submit(lambda: self.tell_damage(set_aside(self.disk, segment, journal)))
+
+    def tell_damage(self, text: str) -> None:
+        """Log and count a segment that was found to be damaged."""
+        _log.error("%s; the events that it hit are missing from search, the numbers are as they were", text)
+        self.telemetry.damaged_segments.inc()
+        self.damaged.append(text)
+
+    @property
+    def read_lsn(self) -> int:
+        """The newest commit that the oldest checkpoint and the slowest cursor have behind them."""
+        return min(self.checkpoints.oldest_lsn, self.cursor_lsn())
+
+    def has_room(self, needed_bytes: int) -> bool:
+        """Whether so much can be written and still enough stays free."""
+        return self.space.free_bytes - needed_bytes >= self.space.min_free_bytes
 
     def close(self) -> None:
         """Wait for what is being saved."""

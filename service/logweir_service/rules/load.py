@@ -115,7 +115,6 @@ class _Building:
                 self._promote[promote[0].name] = promote[0]
             if isinstance(node.value, dict):
                 self._not_applied |= node.value.keys() & {"rate_limit"}
-        self._not_applied |= {"store"} if section.has("store") else set()
         self._store += [read_store(node, self._problems) for node in section.items("store")]
         if section.has("scrub"):
             self._scrub.append(read_scrub(section.entry("scrub"), self._problems))

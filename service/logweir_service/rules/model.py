@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -202,13 +203,23 @@ class PromoteRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRule:
-    """How long or how much of what is counted is kept when a segment is compacted."""
+    """How long or how much of what is counted is kept when a segment is compacted.
+
+    The first rule that takes an event decides. Errors and their stories stay whatever it says.
+    """
 
     events: tuple[str, ...]
     levels: tuple[str, ...] = ()
     """Empty means every level."""
     keep: float = 1.0
     """The share of stories kept; 0 is never."""
+    keep_seconds: float = math.inf
+    """How long after receipt they are kept."""
+
+    @property
+    def name(self) -> str:
+        """What it takes, in few words: ``cache.*``, or ``* debug``."""
+        return " ".join(",".join(each) for each in (self.events, self.levels) if each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -12,7 +13,7 @@ from .expression import Predicate, compile_predicate
 from .metrics import read_condition, read_events
 from .model import SCRUB_PATTERNS, BreadcrumbsRule, PromoteRule, RateLimit, ScrubRule, StoreRule
 from .names import field_name_problems
-from .section import Section
+from .section import DURATION, Section
 
 STANDARD_WHEN: Final = 'level in ("error", "critical")'
 STANDARD_UNLESS: Final = 'http_response_status_code == 404 or http_route in ("/health", "/ready", "/metrics")'
@@ -55,11 +56,8 @@ def read_store(node: Node, problems: Problems) -> StoreRule:
     for level in levels:
         if level not in LEVELS:
             section.problem("level", f"'{level}' is no level", word=level, known=LEVELS)
-    if section.entry("keep").text in ("never", "always") and section.has("keep"):
-        keep = float(section.entry("keep").text == "always")
-    else:
-        keep = section.number("keep", 1.0, least=0.0, most=1.0)
-    return StoreRule(events=read_events(section), levels=levels, keep=keep)
+    keep, seconds = _kept(section)
+    return StoreRule(events=read_events(section), levels=levels, keep=keep, keep_seconds=seconds)
 
 
 def read_scrub(node: Node, problems: Problems) -> ScrubRule:
@@ -76,6 +74,21 @@ def read_scrub(node: Node, problems: Problems) -> ScrubRule:
             text = f"'{pattern}' is no pattern; there are {', '.join(SCRUB_PATTERNS)}"
             section.problem("patterns", text, word=pattern, known=SCRUB_PATTERNS)
     return ScrubRule(keys=keys, patterns=patterns)
+
+
+def _kept(section: Section) -> tuple[float, float]:
+    """The share of stories kept, and for how many seconds."""
+    if not section.has("keep"):
+        return 1.0, math.inf
+    entry = section.entry("keep")
+    if entry.text in ("never", "always"):
+        return float(entry.text == "always"), math.inf
+    if DURATION.fullmatch(entry.text):
+        return 1.0, section.seconds("keep", math.inf)
+    if isinstance(entry.value, str):
+        section.problem("keep", "'keep' must be always, never, a share from 0 to 1, or a duration such as 7d")
+        return 1.0, math.inf
+    return section.number("keep", 1.0, least=0.0, most=1.0), math.inf
 
 
 def _condition(section: Section, key: str, standard: str) -> Predicate:

@@ -8,7 +8,7 @@ from typing import Final
 
 from .document import Node, Problems
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -100,7 +100,7 @@ class Section:
         """A duration such as ``500ms``, ``10s``, ``5m``, ``1h``, ``7d``."""
         if key not in self._entries:
             return default
-        match = _DURATION.fullmatch(self._entries[key].text)
+        match = DURATION.fullmatch(self._entries[key].text)
         if match:
             return float(match[1]) * _SECONDS[match[2]]
         self.problem(key, f"'{key}' must be a duration such as 500ms, 10s, 5m, 1h or 7d")
@@ -110,7 +110,7 @@ class Section:
         """A list of durations: each as it was written, and its seconds."""
         if key not in self._entries:
             return default
-        found = {text: _DURATION.fullmatch(text) for text in self.texts(key)}
+        found = {text: DURATION.fullmatch(text) for text in self.texts(key)}
         if not found or not all(found.values()):
             self.problem(key, f"'{key}' must be a list of durations such as 5m, 1h or 7d")
         return {text: float(match[1]) * _SECONDS[match[2]] for text, match in found.items() if match}

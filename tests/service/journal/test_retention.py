@@ -148,7 +148,7 @@ def test_removal_tells_how_many_events_of_each_a_cursor_has_not_read(folder):
     with opened(folder, max_segment_bytes=300) as (journal, _, _):
         for number in range(7):
             commit(journal, [b'{"n":%d}' % number] * 3)
-    told = remove(folder.disk, removals(folder, cursor_lsn=3), cursor_lsn=3)
+    told = remove(folder.disk, removals(folder, cursor_lsn=3), cursor_lsn=3, sidecars=folder.index)
     assert [*told] == [("space", 0), ("space", 3), ("space", 6)]
     assert len(segment_paths(folder)) == 1
 
@@ -156,7 +156,10 @@ def test_removal_tells_how_many_events_of_each_a_cursor_has_not_read(folder):
 def test_damaged_segment_is_removed_and_what_is_whole_of_it_is_counted(folder):
     write_journal(folder, 5, max_segment_bytes=300)
     damage(segment_paths(folder)[0], b'{"n":1}')
-    assert [*remove(folder.disk, removals(folder), cursor_lsn=0)] == [("space", 1), ("space", 2)]
+    assert [*remove(folder.disk, removals(folder), cursor_lsn=0, sidecars=folder.index)] == [
+        ("space", 1),
+        ("space", 2),
+    ]
 
 
 class Crash(Exception):
@@ -184,7 +187,14 @@ class CrashingDisk(Disk):
 def test_death_at_any_point_of_a_removal_leaves_a_journal_that_starts(folder, unlinks):
     positions = write_journal(folder, 8, max_segment_bytes=300)
     with pytest.raises(Crash):
-        [*remove(CrashingDisk(unlinks=unlinks), removals(folder, cursor_lsn=8), cursor_lsn=8)]
+        [
+            *remove(
+                CrashingDisk(unlinks=unlinks),
+                removals(folder, cursor_lsn=8),
+                cursor_lsn=8,
+                sidecars=folder.index,
+            )
+        ]
     assert len(segment_paths(folder)) == 4 - unlinks
     with opened(folder, position=positions[7]) as (journal, report, lines):
         assert (lines, report.damaged, report.missing) == (numbered(1, first=8), (), ())
@@ -198,7 +208,7 @@ def test_search_that_reads_while_segments_go_ends_without_an_error(folder):
     with opened(folder, max_segment_bytes=300) as (journal, _, _):
         search = journal.reader.containing(b'"n"')
         first = next(search)
-        [*remove(folder.disk, removals(folder, cursor_lsn=12), cursor_lsn=12)]
+        [*remove(folder.disk, removals(folder, cursor_lsn=12), cursor_lsn=12, sidecars=folder.index)]
         found = [first.lsn, *(event.lsn for event in search)]
     assert found == [1, 2, 11, 12]  # the segment that was open, and the one that is still there
 
@@ -210,7 +220,7 @@ def test_cursor_that_reads_while_segments_go_goes_on_behind_them(folder):
         reading = journal.batches(0)
         begun = journal.reader.batches_from(3, 0)
         first, second = next(reading), next(begun)
-        [*remove(folder.disk, removals(folder, cursor_lsn=12), cursor_lsn=12)]
+        [*remove(folder.disk, removals(folder, cursor_lsn=12), cursor_lsn=12, sidecars=folder.index)]
         assert [first.lsn, *(batch.lsn for batch in reading)] == [1, 2, 11, 12]
         assert [second.lsn, *(batch.lsn for batch in begun)] == [3, 4, 11, 12]
 

@@ -74,6 +74,7 @@ def keeper(tmp_path: Path, ticks: Clock, disk: TroubledDisk) -> Iterator[Keeper]
     folder = DataFolder(tmp_path, disk=disk)
     journal = folder.claim()
     made = Keeper(
+        sidecars=folder.path / "index",
         checkpoints=Checkpoints(folder.checkpoints, journal=journal, disk=disk),
         sealed=SealedSegments(folder.journal),
         space=Space(tmp_path, disk=disk, min_free_bytes=1000, ballast_bytes=4096),

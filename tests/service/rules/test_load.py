@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,10 @@ def test_a_metric_that_cannot_be_used_is_refused_with_its_reason(
         ("promote: [{name: a}, {name: a}]", "the promote rule 'a' stands at"),
         ("store: [{event: '*', level: debugg}]", "did you mean 'debug'?"),
         ("store: [{event: '*', keep: 2}]", "'keep' must be a number from 0 to 1"),
+        (
+            "store: [{event: '*', keep: seldom}]",
+            "'keep' must be always, never, a share from 0 to 1, or a dur",
+        ),
         ("scrub: {key: [a]}", "did you mean 'keys'?"),
         ("scrub: {patterns: [cart]}", "'cart' is no pattern; there are card, jwt, bearer, email (did you"),
         ("scrub: {keys: ['a b']}", "'a b' is no key"),
@@ -258,7 +263,23 @@ def test_promote_rules_have_the_standard_where_they_say_nothing(tmp_path: Path) 
 def test_store_and_scrub_are_kept(tmp_path: Path) -> None:
     rules = loaded(tmp_path, "store: [{event: 'x.*', level: debug, keep: never}]\nscrub: {keys: [password]}")
     assert (rules.store[0].levels, rules.store[0].keep) == (("debug",), 0.0)
+    assert rules.store[0].name == "x.* debug"
     assert rules.scrub[0].keys == ("password",)
+
+
+@pytest.mark.parametrize(
+    ("keep", "share", "seconds"),
+    [
+        ("0.25", 0.25, inf),
+        ("always", 1.0, inf),
+        ("never", 0.0, inf),
+        ("7d", 1.0, 604_800),
+        ("90m", 1.0, 5400),
+    ],
+)
+def test_what_is_stored_is_kept_always_never_by_share_or_for_a_time(tmp_path, keep, share, seconds) -> None:
+    (rule,) = loaded(tmp_path, f"store: [{{event: a.b, keep: {keep}}}]").store
+    assert (rule.keep, rule.keep_seconds) == (share, seconds)
 
 
 def test_a_later_rule_replaces_an_earlier_one_only_if_it_says_so(tmp_path: Path) -> None:
