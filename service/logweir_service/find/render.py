@@ -69,7 +69,7 @@ class _Page:
         self._has_many_ids = len({row.correlation_id for row in story.rows}) > 1
         self._look = look
         self._is_narrow = look.width is not None and look.width < _NARROW_COLUMNS
-        self._has_bars = look.width is not None and look.width >= _BARRED_COLUMNS and story.duration > 0
+        self._has_bars = look.width is not None and look.width >= _BARRED_COLUMNS and story.took > 0
         self._colours = {
             service: SERVICES[number % len(SERVICES)] for number, service in enumerate(story.services)
         }
@@ -87,7 +87,7 @@ class _Page:
             yield line([name])
         yield line([Part(counts)] if self._is_narrow else [name, Part(f": {counts}")])
         users = f", {'user' if len(story.users) == 1 else 'users'} {', '.join(story.users)}"
-        when = f"{_day(story.begin)} {_clock(story.begin)} UTC, {length(story.duration)}"
+        when = f"{_day(story.begin)} {_clock(story.begin)} UTC, {length(story.took)}"
         yield line([Part(f"{when}{users if story.users else ''}")])
         for service, ahead in story.skews.items():
             where = f"{length(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}"
@@ -120,7 +120,7 @@ class _Page:
             yield self._gap(self.story.gap_at_end)
 
     def _error(self, row: Row) -> Iterator[str]:
-        after = f" after {length((row.at - self.story.begin).total_seconds())}"
+        after = f" after {length(row.began + (row.duration or 0.0))}"
         yield self._look.line(
             [
                 Part(f"{row.level} in {row.service}{after}: ", _ERROR),
@@ -156,8 +156,8 @@ class _Page:
             yield Part(f"  {row.correlation_id}", DIM)
 
     def _bar(self, row: Row) -> Part:
-        begin = min(int(row.offset / self.story.duration * _BAR_COLUMNS), _BAR_COLUMNS - 1)
-        took = round((row.duration or 0) / self.story.duration * _BAR_COLUMNS)
+        begin = min(int(row.began / self.story.took * _BAR_COLUMNS), _BAR_COLUMNS - 1)
+        took = round((row.duration or 0) / self.story.took * _BAR_COLUMNS)
         bar = self._look.bar * min(max(took, 1), _BAR_COLUMNS - begin)
         drawn = " " * begin + (self._look.dot if row.duration is None else bar)
         return Part(f"{drawn:{_BAR_COLUMNS}}  ", self._colours[row.service])

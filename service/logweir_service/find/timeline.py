@@ -27,7 +27,9 @@ class Row(Moment):
     number: int
     """Its place among the rows, from 0."""
     offset: float
-    """Seconds from the story's begin to its start."""
+    """Seconds from the story's begin to its start, as the clock of its service tells it."""
+    began: float
+    """The same without what that clock seems to be wrong by, and never before the row that is around it."""
     depth: int
     """How many others it happened inside of. It may be as large as the story is long."""
     parent: int | None
@@ -47,6 +49,8 @@ class Timeline:
     end: datetime
     duration: float
     """Seconds from begin to end, as the clocks of the services tell it."""
+    took: float
+    """The same without what they seem to be wrong by."""
     services: tuple[str, ...]
     """In order of appearance, as are users."""
     users: tuple[str, ...]
@@ -68,9 +72,9 @@ def timeline(events: Sequence[StoredEvent]) -> Timeline:
 
     Rows stand in the order in which things began: what took time began `duration_seconds` before its
     timestamp. A row never stands above the one that it happened inside of. Times are those that the events
-    tell. Where a service's clock seems to be wrong, `skews` says so, and order and gaps go by the time as it
-    would be otherwise: a call to a service whose clock is 5 s ahead still stands between its neighbours, with
-    its own strange time.
+    tell. Where a service's clock seems to be wrong, `skews` says so, and order, gaps and what the story took
+    go by the time as it would be otherwise: a call to a service whose clock is 5 s ahead still stands between
+    its neighbours, with its own strange time.
 
     A gap is a time in which nothing began and nothing was going on but what stands around it.
 
@@ -82,10 +86,11 @@ def timeline(events: Sequence[StoredEvent]) -> Timeline:
     placed, ahead = arranged(events)
     begin = min((each.moment.start for each in placed), default=EPOCH)
     end = max((each.moment.at for each in placed), default=EPOCH)
-    duration = (end - begin).total_seconds()
+    since = min((each.began for each in placed), default=0.0)
+    took = max((each.ended for each in placed), default=0.0) - since
     before, gap_at_end = gaps(placed)
     rows = tuple(
-        _row(number, each, gap, is_notable=_is_notable(gap, duration))
+        _row(number, each, since=since, gap=gap, is_notable=_is_notable(gap, took))
         for number, (each, gap) in enumerate(zip(placed, before, strict=True))
     )
     first = _root([number for number, row in enumerate(rows) if row.is_error], placed)
@@ -93,7 +98,8 @@ def timeline(events: Sequence[StoredEvent]) -> Timeline:
         correlation_id=next((row.correlation_id for row in rows if row.correlation_id), ""),
         begin=begin,
         end=end,
-        duration=duration,
+        duration=(end - begin).total_seconds(),
+        took=took,
         services=tuple(dict.fromkeys(row.service for row in rows)),
         users=tuple(dict.fromkeys(row.user for row in rows if row.user)),
         error_count=sum(row.is_error for row in rows),
@@ -101,11 +107,11 @@ def timeline(events: Sequence[StoredEvent]) -> Timeline:
         first_error=None if first is None else rows[first],
         before=() if first is None else tuple(rows[number] for number in _before(first, placed)),
         skews=ahead,
-        gap_at_end=gap_at_end if _is_notable(gap_at_end, duration) else 0.0,
+        gap_at_end=gap_at_end if _is_notable(gap_at_end, took) else 0.0,
     )
 
 
-def _row(number: int, placed: Placed, gap: float, *, is_notable: bool) -> Row:
+def _row(number: int, placed: Placed, *, since: float, gap: float, is_notable: bool) -> Row:
     moment = placed.moment
     return Row(
         stored=moment.stored,
@@ -114,6 +120,7 @@ def _row(number: int, placed: Placed, gap: float, *, is_notable: bool) -> Row:
         duration=moment.duration,
         number=number,
         offset=placed.offset,
+        began=placed.began - since,
         depth=placed.depth,
         parent=placed.parent,
         gap_before=gap,
@@ -121,8 +128,8 @@ def _row(number: int, placed: Placed, gap: float, *, is_notable: bool) -> Row:
     )
 
 
-def _is_notable(gap: float, duration: float) -> bool:
-    return gap >= NOTABLE_GAP_SECONDS or gap >= max(LEAST_NOTABLE_GAP_SECONDS, duration * NOTABLE_GAP_SHARE)
+def _is_notable(gap: float, took: float) -> bool:
+    return gap >= NOTABLE_GAP_SECONDS or gap >= max(LEAST_NOTABLE_GAP_SECONDS, took * NOTABLE_GAP_SHARE)
 
 
 def _root(errors: Sequence[int], placed: Sequence[Placed]) -> int | None:

@@ -57,6 +57,10 @@ def test_a_story_is_told_as_its_page_shows_it():
         ("payment.failed", 1, 0, 0),
     ]
     assert [row["offset_seconds"] for row in told["rows"][:4]] == pytest.approx([0, 0.004, 0.006, 5.008])
+    assert (told["duration_seconds"], told["took_seconds"]) == pytest.approx((7.311, 2.317))
+    assert [row["began_seconds"] for row in told["rows"][:4]] == pytest.approx(
+        [0, 0.004, 0.006, 0.0075], abs=1e-3
+    )
     assert told["rows"][3]["duration_seconds"] == pytest.approx(2.303)
 
 

@@ -123,6 +123,9 @@ def test_a_wrong_clock_is_told_and_moves_no_row_and_no_time(ahead):
     assert names(told) == names(timeline(checkout()))
     served = told.rows[3]
     assert served.at == BEGIN + timedelta(seconds=0.28 + ahead)
+    assert served.began == pytest.approx(0.04, abs=0.02)
+    assert told.took == pytest.approx(0.3, abs=0.02)
+    assert told.duration == pytest.approx(max(0.3, 0.28 + ahead) - min(0, 0.04 + ahead))
     assert told.begin + timedelta(seconds=served.offset) == BEGIN + timedelta(seconds=0.04 + ahead)
     assert gaps(told) == []
 
@@ -302,6 +305,7 @@ def test_whatever_events_hold_every_one_becomes_a_row_below_its_parent(lines):
     for number, row in enumerate(told.rows):
         assert row.number == number
         assert row.offset >= 0
+        assert 0 <= row.began <= told.took
         assert row.gap_before >= 0
         assert all(text.isprintable() for text in (row.service, row.level, row.name, row.told, row.user))
         assert all(each.headline.isprintable() for each in row.exceptions())
