@@ -85,7 +85,8 @@ def test_words_conditions_and_times_select(capsys, data, arguments, expected):
 
 
 def test_what_is_left_out_is_told_and_can_be_gone_on_with(capsys, data):
-    found, before = [], []
+    found: list[int] = []
+    before: list[str] = []
     while True:
         code, out, err = run(capsys, "--data", data, "--json", "--limit", 4, *before)
         assert code == 0

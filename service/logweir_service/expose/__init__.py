@@ -7,6 +7,7 @@ from .routes import Readable, reading_routes, refuse_alike
 from .search import search_route
 from .status import status_routes
 from .story import first_chapter, story_routes
+from .tail import tail_route
 
 __all__ = [
     "Readable",
@@ -19,4 +20,5 @@ __all__ = [
     "search_route",
     "status_routes",
     "story_routes",
+    "tail_route",
 ]

@@ -36,13 +36,19 @@ async def _gone(request: Request) -> None:
 
 
 class ClosedStream(StreamingResponse):
-    """Streams what a generator gives, and closes that at once where the client hangs up."""
+    """Streams what a generator gives behind its first part, and closes it where the client hangs up."""
 
-    def __init__(self, content: AsyncGenerator[bytes, None], **more: Any) -> None:
-        super().__init__(content, **more)
-        self._content = content
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], **more: Any) -> None:
+        super().__init__(_chained(first, rest), **more)
+        self._rest = rest
 
     async def stream_response(self, send: Send) -> None:
         """Send all of it."""
-        async with aclosing(self._content):
+        async with aclosing(self._rest):
             await super().stream_response(send)
+
+
+async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield first
+    async for part in rest:
+        yield part

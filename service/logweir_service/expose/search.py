@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -116,14 +116,7 @@ async def _streamed(run: RunSearch, asked: Search) -> Response:
     except BaseException:
         await lines.aclose()
         raise
-    return ClosedStream(_with_first(first, lines), media_type=NDJSON)
-
-
-async def _with_first(first: bytes, lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(lines):
-        yield first
-        async for line in lines:
-            yield line
+    return ClosedStream(first, lines, media_type=NDJSON)
 
 
 async def _lines(run: RunSearch, asked: Search) -> AsyncGenerator[bytes, None]:

@@ -12,6 +12,7 @@ from .scan import MAX_EVENTS, Bounds, Found, Looked, Partial, Scan
 from .search import MAX_SECONDS, Search
 from .stack import Frame, Raised
 from .stories import Stories
+from .tail import POLL_SECONDS, Dropped, Followed, Tail
 from .telling import story_as_json
 from .timeline import Row, Timeline, timeline
 from .times import read_time
@@ -20,10 +21,13 @@ from .visible import shown, visible, visible_json
 __all__ = [
     "MAX_EVENTS",
     "MAX_SECONDS",
+    "POLL_SECONDS",
     "ActiveIndex",
     "BadQuery",
     "Bounds",
+    "Dropped",
     "FlatRows",
+    "Followed",
     "Found",
     "Frame",
     "Look",
@@ -39,6 +43,7 @@ __all__ = [
     "Search",
     "Stories",
     "Stretch",
+    "Tail",
     "Timeline",
     "length",
     "read_place",

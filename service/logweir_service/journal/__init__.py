@@ -5,6 +5,7 @@ from .checkpoints import Checkpoint, Checkpoints
 from .event_ids import EventId
 from .filesystem import refuse_network
 from .folder import DataFolder
+from .follower import Follower
 from .format import Commit, StreamPosition, crc32
 from .history import History
 from .journal import RESTORED_GAP, Group, Journal, Recovery
@@ -27,6 +28,7 @@ __all__ = [
     "Commit",
     "DataFolder",
     "EventId",
+    "Follower",
     "Group",
     "History",
     "Journal",

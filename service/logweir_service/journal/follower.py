@@ -1,0 +1,91 @@
+"""Reading the journal as it grows, without owning it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from logweir_service.event import StoredBatch
+
+from .places import Places
+from .segment import segments
+
+
+class Follower:
+    """Gives the batches behind any commit, and remembers how far it has walked through the newest segment.
+
+    Who knows which commit is the last durable one hands in `durable`; without it, what is whole counts. One
+    thread at a time.
+    """
+
+    def __init__(self, folder: Path, *, durable: Callable[[], int] | None = None) -> None:
+        self._folder = folder
+        self._durable = durable
+        self._newest: Places | None = None
+
+    def last_lsn(self) -> int:
+        """The last commit there is; 0 where there is none."""
+        if self._durable is not None:
+            return self._durable()
+        newest = self._look()
+        if newest is None:
+            return 0
+        self._walk(newest, _ALL)
+        return newest.last_lsn
+
+    def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
+        """The batches behind a commit, in order; what retention has removed is passed over."""
+        last = self.last_lsn()
+        for places in self._behind(after_lsn, last):
+            try:
+                with places.segment.open() as file:
+                    for batch in places.behind(file, after_lsn):
+                        if batch.intact():
+                            yield StoredBatch(batch.lsn, batch.received, batch.lines)
+            except FileNotFoundError:
+                continue
+
+    def events(self, after_lsn: int, upto_lsn: int) -> Iterator[tuple[int, int]]:
+        """How many events came behind a commit and up to another: in parts, each with its last commit."""
+        for places in self._behind(after_lsn, upto_lsn):
+            yield places.last_lsn, places.events(after_lsn, upto_lsn)
+
+    def _behind(self, after_lsn: int, last: int) -> Iterator[Places]:
+        """What holds batches behind a commit and up to another, walked through, oldest first."""
+        if after_lsn >= last:
+            return
+        newest = self._newest
+        if newest is not None and after_lsn + 1 >= newest.segment.first_lsn:
+            self._walk(newest, last)
+            if newest.last_lsn >= last:
+                yield newest
+                return
+        newest = self._look()
+        known = segments(self._folder)
+        for number, segment in enumerate(known):
+            following = known[number + 1].first_lsn if number + 1 < len(known) else _ALL
+            if segment.first_lsn > last or following <= after_lsn + 1:
+                continue
+            is_newest = newest is not None and newest.segment.first_lsn == segment.first_lsn
+            places = newest if newest is not None and is_newest else Places(segment)
+            if self._walk(places, last):
+                yield places
+
+    def _look(self) -> Places | None:
+        """The newest segment. Only that is remembered: others may be written anew, and places change."""
+        known = segments(self._folder)
+        if not known:
+            return None
+        if self._newest is None or self._newest.segment.first_lsn != known[-1].first_lsn:
+            self._newest = Places(known[-1])
+        return self._newest
+
+    def _walk(self, places: Places, last: int) -> bool:
+        try:
+            places.walk(last)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+_ALL = (1 << 63) - 1
