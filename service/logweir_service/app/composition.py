@@ -14,9 +14,11 @@ from logweir_service.find import ActiveIndex, Stories
 from logweir_service.ingest import Refusals
 from logweir_service.jobs.child import Children
 from logweir_service.jobs.searching import Searching
+from logweir_service.jobs.tailing import Tails
 from logweir_service.journal import (
     Checkpoints,
     DataFolder,
+    Follower,
     Journal,
     Policy,
     SealedSegments,
@@ -33,7 +35,7 @@ from logweir_service.status.trends import LastHour
 from logweir_service.telemetry import Telemetry
 
 from .in_force import read_rules
-from .watch import watch
+from .watch import watch, watch_tails
 
 _log = logging.getLogger("logweir_service")
 
@@ -50,6 +52,7 @@ class Service:
     stories: Stories
     children: Children
     searching: Searching
+    tails: Tails
     sentry: Literal["on", "off", "unusable"]
     """Whether errors are promoted; where the DSN cannot be used, they wait in the journal."""
     refusals: Refusals
@@ -145,12 +148,16 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         stories=stories,
         children=children,
         searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
+        tails=Tails(
+            Follower(folder.journal, durable=lambda: journal.last_lsn), stopping=lambda: service.stopping
+        ),
         sentry=sentry,
         refusals=refusals,
         hour=hour,
         reset_counters=reset_counters,
     )
     watch(pipeline, promotion)
+    watch_tails(telemetry, service.tails)
     telemetry.loaded(pipeline.clock())
     return service
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logweir_service.jobs.tailing import Tails
 from logweir_service.pipeline import BOUNDS, Pipeline
 from logweir_service.promote import Worker
 from logweir_service.telemetry import Telemetry
@@ -14,6 +15,17 @@ def watch(pipeline: Pipeline, promotion: Worker) -> None:
     _watch_keeper(pipeline)
     _watch_numbers(pipeline)
     _watch_promotion(pipeline.telemetry, promotion)
+
+
+def watch_tails(telemetry: Telemetry, tails: Tails) -> None:
+    """Expose how many people watch, and what they miss."""
+    telemetry.watch("logweir_tails", "Live tails that are open.", lambda: tails.open)
+    telemetry.watch_counts(
+        "logweir_tail_dropped",
+        "Events that live tails passed over because they could not keep up.",
+        (),
+        lambda: {(): tails.dropped},
+    )
 
 
 def _watch_journal(pipeline: Pipeline) -> None:

@@ -22,6 +22,7 @@ from logweir_service.expose import (
     search_route,
     status_routes,
     story_routes,
+    tail_route,
 )
 from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, page_routes, static_route
@@ -55,6 +56,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
     )
     app.include_router(login_routes(reader, pages))
     app.include_router(search_route(service.searching, reader))
+    app.include_router(tail_route(service.tails.follow, reader))
     app.include_router(reading_routes(readable, reader))
     app.include_router(status_routes(partial(tell, service), reader, pages))
     if settings.reload_endpoint:

@@ -22,6 +22,9 @@ MAX_HEAD_BYTES = 16 << 10
 
 MAX_HEADERS = 64
 
+ENDLESS = "logweir.endless"
+"""Key of the scope of a request whose answer has no end, as of a live tail."""
+
 
 class GuardedProtocol(HttpToolsProtocol):
     """Closes connections that are too slow (408) or bring too much before their body (431).
@@ -33,6 +36,9 @@ class GuardedProtocol(HttpToolsProtocol):
     """From the connection, or a request's first byte, to the end of its headers."""
     body_seconds: ClassVar[float] = 30.0
     """From the end of the headers to the end of the body."""
+
+    endless_seconds: ClassVar[float] = 1.0
+    """What an answer without end has left when the service stops."""
 
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
@@ -103,6 +109,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """The service stops: what has not come whole by now is refused, and its sender tries again."""
         if self._deadline is not None:
             self._refuse(_STOPPING.status, _STOPPING.code, _STOPPING.message)
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        if cycle is not None and not cycle.response_complete and cycle.scope.get(ENDLESS):
+            self.loop.call_later(self.endless_seconds, self.transport.abort)  # its reader may have stalled
         super().shutdown()
 
     def _count(self, size: int) -> None:

@@ -134,13 +134,13 @@ def test_who_is_far_behind_is_told_how_many_events_are_passed_over(journal_and_f
     for follower in followers:
         late = Clock()
         late.now += 60
-        steps = itertools.count()
+        steps = itertools.count().__next__
         follow = Tail(
             follower,
             Query(),
             after=Place(1, 1),
             step_seconds=lambda: 5.0,
-            ticks=lambda: next(steps),
+            ticks=steps,
             clock=late,
         )
         told = follow.poll()
@@ -195,7 +195,9 @@ def test_what_retention_has_removed_is_passed_over(journal_and_followers, clock)
     st.integers(0, 3),
 )
 def test_nothing_is_shown_twice_and_all_that_is_not_is_counted(tmp_path_factory, steps, segment_bytes, room):
-    clock, count, expected, told = Clock(), itertools.count(), [], [[], []]
+    clock, count = Clock(), itertools.count()
+    expected: list[int] = []
+    told: list[list[Found | Dropped]] = [[], []]
     with followed(tmp_path_factory.mktemp("tail") / "data", max_segment_bytes=segment_bytes) as both:
         journal, followers = both
         tails = [tail(each, clock, rows_per_second=room, step_seconds=lambda: 0.0) for each in followers]
@@ -204,7 +206,7 @@ def test_nothing_is_shown_twice_and_all_that_is_not_is_counted(tmp_path_factory,
         for step in [*steps, *["poll", 30.0] * 60]:
             if step == "poll":
                 for follow, found in zip(tails, told, strict=True):
-                    found += follow.poll()
+                    found.extend(follow.poll())
             elif isinstance(step, float):
                 clock.now += step
             else:

@@ -217,8 +217,8 @@ const follow = () => {
       : tell("lost", "connection lost, trying again"),
   );
   source.addEventListener("message", (message) => add(message.data, message.lastEventId));
-  source.addEventListener("skipped", (message) => {
-    dropped += Number(JSON.parse(message.data).events) || 0;
+  source.addEventListener("dropped", (message) => {
+    dropped += Number(JSON.parse(message.data).count) || 0;
     count();
   });
   addEventListener("pagehide", () => source.close());
