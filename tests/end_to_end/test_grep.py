@@ -1,16 +1,14 @@
+import gzip
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
-
-from logweir_service.journal import DataFolder
-from logweir_service.journal.segment import segments
-from tests.service.journal.packed import pack
 
 from .live import LiveService
 
@@ -44,16 +42,13 @@ def shell(command, folder):
 
 @pytest.mark.needs("grep")
 @pytest.mark.needs("zstdgrep")
-def test_plain_grep_gives_the_same_events_in_plain_and_in_compressed_segments(tmp_path):
+def test_plain_grep_gives_the_same_events_in_plain_and_in_compacted_segments(tmp_path):
     data = tmp_path / "data"
-    with LiveService(data) as service:
+    with LiveService(data, environment={"LOGWEIR_COMPACT_AFTER_HOURS": "0"}) as service:
         assert [service.post(batch(number)).status for number in range(4)] == [200] * 4
-    folder = DataFolder(data)
-    for segment in segments(folder.journal):
-        pack(segment, folder.identify())
-    with LiveService(data) as service:
+        fill_a_segment(service)
+        wait_until(lambda: [*(data / "journal").glob("*.zst")])
         assert [service.post(batch(number)).status for number in range(4, 7)] == [200] * 3
-        assert {"".join(path.suffixes) for path in folder.journal.iterdir()} == {".ndjson", ".ndjson.zst"}
         for each in IDS:
             told = logweir("grep", each, "--json", "--data", data).stdout.splitlines()
             asked = logweir("grep", each, "--json", "--url", service.url).stdout.splitlines()
@@ -63,6 +58,21 @@ def test_plain_grep_gives_the_same_events_in_plain_and_in_compressed_segments(tm
             assert len(told) == 21
             assert (len(plain), len(packed)) == (9, 12)
             assert sorted(told) == sorted(asked) == sorted(plain + packed) == sorted(every)
+
+
+def fill_a_segment(service):
+    """Store so much that the next segment begins."""
+    long = {"event": "fill", "service": "shop", "level": "info", "text": "lorem ipsum " * 16_000}
+    body = gzip.compress(b"\n".join([json.dumps(long).encode()] * 60), 1)
+    for _ in range(7):
+        assert service.post(body, Content_Encoding="gzip").json()["accepted"] == 60
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 90
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def on_terminal(command, columns):
