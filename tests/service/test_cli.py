@@ -181,7 +181,19 @@ def test_the_help_tells_of_all_commands_in_order(capsys):
     told = [line.split()[0] for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
     assert (code, told) == (
         0,
-        ["serve", "status", "grep", "events", "check", "test", "explain", "replay", "dead", "promote"],
+        [
+            "serve",
+            "status",
+            "grep",
+            "events",
+            "tail",
+            "check",
+            "test",
+            "explain",
+            "replay",
+            "dead",
+            "promote",
+        ],
     )
 
 

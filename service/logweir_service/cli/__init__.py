@@ -53,7 +53,10 @@ def parser(chosen: Sequence[str] = ()) -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     add_commands(
-        commands, __name__, "serve status grep events check test explain replay dead promote", chosen=chosen
+        commands,
+        __name__,
+        "serve status grep events tail check test explain replay dead promote",
+        chosen=chosen,
     )
     return root
 

@@ -17,6 +17,7 @@ from .commands import Commands
 from .outcome import INTERRUPTED, NOTHING_FOUND
 from .progress import Progress
 from .searched import Wanted, searched
+from .stored import write_stored
 from .terminal import add_look_options, chosen_look
 
 Told: TypeAlias = StoredEvent | Looked
@@ -112,7 +113,7 @@ class _Output:
 
     def _event(self, event: StoredEvent) -> None:
         if self._is_json:
-            sys.stdout.buffer.write(event.line + b"\n")
+            write_stored(event.line)
             return
         for line in self._rows(event):
             print(line)
