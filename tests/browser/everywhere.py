@@ -16,6 +16,8 @@ PAGES: Final = {
     "long story": f"/c/{LONG}",
     "no story": "/c/nobody-sent-this",
     "status": "/status",
+    "catalogue": "/metrics-catalogue",
+    "one metric": "/metrics-catalogue?q=http_request_duration",
     "no page": "/nothing/here",
 }
 """For whoever has entered the token."""

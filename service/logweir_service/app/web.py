@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from logweir_service.access import ingest_tokens, read_tokens
 from logweir_service.expose import (
+    Cataloguer,
     Readable,
     Reader,
+    catalogue_routes,
     first_chapter,
     login_routes,
     reading_routes,
@@ -24,6 +26,7 @@ from logweir_service.expose import (
     story_routes,
     tail_route,
 )
+from logweir_service.expose.catalogue import Catalogue
 from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, page_routes, static_route
 from logweir_service.ingest import IngestDoor
@@ -59,6 +62,12 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
     app.include_router(tail_route(service.tails.follow, reader))
     app.include_router(reading_routes(readable, reader))
     app.include_router(status_routes(partial(tell, service), reader, pages))
+    cataloguer = Cataloguer(prefix=settings.metric_prefix)
+
+    def in_force() -> Catalogue:
+        return cataloguer(pipeline.numbers.rules, pipeline.numbers.derivation.series_by_metric)
+
+    app.include_router(catalogue_routes(in_force, reader, pages))
     if settings.reload_endpoint:
         again = partial(_reload, reload or Reload(service))
         app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))

@@ -1,5 +1,7 @@
 """What is read over HTTP: metrics, search, health, limits."""
 
+from .catalogue import Cataloguer
+from .catalogue_page import catalogue_routes
 from .login import login_routes
 from .reader import Reader
 from .reload import reload_route
@@ -10,8 +12,10 @@ from .story import first_chapter, story_routes
 from .tail import tail_route
 
 __all__ = [
+    "Cataloguer",
     "Readable",
     "Reader",
+    "catalogue_routes",
     "first_chapter",
     "login_routes",
     "reading_routes",

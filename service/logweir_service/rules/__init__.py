@@ -1,5 +1,6 @@
 """The rule language: YAML in, a checked and frozen `RuleSet` out."""
 
+from .excerpt import Excerpt, excerpts
 from .expression import FAULTS, BadExpression, Predicate, compile_predicate
 from .load import load, load_texts
 from .model import (
@@ -23,6 +24,7 @@ __all__ = [
     "BadExpression",
     "BreadcrumbsRule",
     "DistinctRule",
+    "Excerpt",
     "LabelRule",
     "MetricRule",
     "PairRule",
@@ -36,6 +38,7 @@ __all__ = [
     "ValueRule",
     "WorstCase",
     "compile_predicate",
+    "excerpts",
     "load",
     "load_texts",
 ]
