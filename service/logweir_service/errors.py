@@ -69,6 +69,12 @@ class FolderLocked(OperatorError):
     exit_code = 73
 
 
+class NotCovered(OperatorError):
+    """No checkpoint covers all of the journal, so nothing may be taken out of it."""
+
+    exit_code = 1
+
+
 class StorageBroken(OperatorError):
     """The disk refused to make data durable; the process must not go on with this file."""
 

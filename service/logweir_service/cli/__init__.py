@@ -52,12 +52,8 @@ def parser(chosen: Sequence[str] = ()) -> argparse.ArgumentParser:
     root = _Parser(prog="logweir", description="Log events in; metrics, Sentry issues and stories out.")
     root.add_argument("--version", action="version", version=f"logweir {version('logweir')}")
     commands = root.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    add_commands(
-        commands,
-        __name__,
-        "serve status grep events tail check test explain replay dead promote",
-        chosen=chosen,
-    )
+    names = "serve status grep events tail check test explain replay dead promote erase"
+    add_commands(commands, __name__, names, chosen=chosen)
     return root
 
 

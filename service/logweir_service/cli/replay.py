@@ -59,6 +59,9 @@ def _run(options: argparse.Namespace) -> int:
     if history.missing_commits:
         told = f"{history.missing_commits:,} stored batches are damaged or gone, and count under neither"
         print(f"logweir: {told}", file=sys.stderr)
+    if history.removed_events:
+        told = "stored events were removed by store rules or erased, and count under neither"
+        print(f"logweir: {history.removed_events:,} {told}", file=sys.stderr)
     before, after = replay.samples()
     found = [*differences(before, after)]
     same = sum(before.get(sample) == value for sample, value in after.items())
@@ -70,6 +73,7 @@ def _run(options: argparse.Namespace) -> int:
             "differences": [*map(asdict, found)],
             "same": same,
             "missing_commits": history.missing_commits,
+            "removed_events": history.removed_events,
         }
         print(json.dumps(content))
     else:

@@ -1,5 +1,6 @@
 """Refused events, kept with the reason, so that they can be looked at and sent again after a fix."""
 
+from .erasing import erase_letters
 from .letter import Letter, NewLetter, encode_letter
 from .mend import Repairs, Unsendable, sendable
 from .reader import find_letter, letter_files, letters, tally
@@ -14,6 +15,7 @@ __all__ = [
     "Retried",
     "Unsendable",
     "encode_letter",
+    "erase_letters",
     "find_letter",
     "letter_files",
     "letters",

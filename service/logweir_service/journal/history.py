@@ -23,6 +23,8 @@ class History:
         self.read_bytes = 0
         self.missing_commits = 0
         """How many are damaged or gone in front of those that were given, as far back as was looked."""
+        self.removed_events = 0
+        """How many events of those that were given are not there any more."""
 
     def __iter__(self) -> Iterator[Located]:
         before = newest = 0
@@ -33,6 +35,7 @@ class History:
                     self.read_bytes = before + located.offset + len(located.commit_line) + len(located.lines)
                     if located.commit.received >= self._since:
                         self.missing_commits += located.commit.lsn - newest - 1 if newest else 0
+                        self.removed_events += 0 if located.is_complete else located.removed
                         yield located
                     newest = located.commit.lsn
             before += size

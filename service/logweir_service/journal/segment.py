@@ -91,6 +91,11 @@ class Located:
         lines = self.lines
         return lines.count(b"\n") == self.commit.count and b"\n\n" not in lines and lines[:1] != b"\n"
 
+    @property
+    def removed(self) -> int:
+        """How many of them are not there any more."""
+        return self.commit.count - sum(map(bool, self.lines.split(b"\n")))
+
 
 def segments(folder: Path) -> list[Segment]:
     """The segments of a journal, oldest first; of one that is there in both forms, the packed one."""
