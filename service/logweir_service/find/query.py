@@ -46,7 +46,10 @@ class _Asked:
         test = self.term.test
         for get, inner in self.routes:
             value = get(event)
-            if value is not None and any(map(test, below(value, inner))):
+            if value is None:
+                continue
+            is_plain = not inner and value.__class__ is not list
+            if test(value) if is_plain else any(map(test, below(value, inner))):
                 return not self.term.negated
         return self.term.negated
 
@@ -98,12 +101,30 @@ class Query:
         """The events of NDJSON that are accepted, in order; an empty line is none, and takes its place."""
         if not self.may_match(lines):
             return
-        has_needles = bool(self._exact or self._any_case)
-        each = enumerate(lines.split(b"\n")[:-1])
-        found = [(index, line) for index, line in each if line and (not has_needles or self.may_match(line))]
+        found = [*self._candidates(lines)]
         for (index, line), event in zip(found, self._decoded([line for _, line in found]), strict=True):
             if event is not None and self._accepts(event, line):
                 yield Match(index, event.timestamp, line)
+
+    def _candidates(self, lines: bytes) -> Iterator[tuple[int, bytes]]:
+        """The lines that may match, and their places. One needle is looked for in all of them at once."""
+        needle = max((*self._exact, *self._any_case), key=len, default=b"")
+        if not needle or _ESCAPED_ASCII in lines:
+            for index, line in enumerate(lines.split(b"\n")[:-1]):
+                if line and (not needle or self.may_match(line)):
+                    yield index, line
+            return
+        is_only_one = len(self._exact) + len(self._any_case) == 1
+        text = lines if needle in self._exact else lines.lower()
+        index = counted = at = 0
+        while (hit := text.find(needle, at)) >= 0:
+            begin, end = lines.rfind(b"\n", at, hit) + 1 or at, lines.find(b"\n", hit)
+            index += lines.count(b"\n", counted, begin)
+            counted = begin
+            at = end + 1
+            line = lines[begin:end]
+            if is_only_one or self.may_match(line):
+                yield index, line
 
     def accepts(self, line: bytes) -> bool:
         """Whether the event on this line is accepted."""

@@ -14,6 +14,9 @@ Test: TypeAlias = Callable[[Any], bool]
 _UNALIKE: Final = re.compile(r"[^ !#-.0-\[\]-~]+")
 """What JSON may write in several ways: quotes, slashes, control characters, all that is not ASCII."""
 
+_NUMERIC: Final = frozenset("0123456789+-.eE")
+"""What numbers are written with, each in several ways."""
+
 _LOWERED_FROM_OTHERS: Final = re.compile(r"[ki]+")
 """Besides K and I, the signs for kelvin and the dotted capital I are lowered to these."""
 
@@ -64,7 +67,7 @@ class TextTerm:
 
 def field_needles(field: str) -> tuple[Needle, ...]:
     """What stands in every line that has this field."""
-    return _solid(field.rpartition(".")[2], before=b"", behind=b'"')
+    return _solid(field.rpartition(".")[2], behind=b'"')
 
 
 def equal_to(value: str) -> tuple[Test, tuple[Needle, ...]]:
@@ -79,6 +82,7 @@ def equal_to(value: str) -> tuple[Test, tuple[Needle, ...]]:
 
 def like(parts: tuple[str, ...]) -> tuple[Test, tuple[Needle, ...]]:
     """Asks for a text, or a number as it is written, that is `parts` with anything between them."""
+    needles = [needle for part in parts if not _NUMERIC.issuperset(part) for needle in _solid(part)]
     first, *middle, last = parts
     least = len(first) + len(last)
 
@@ -92,7 +96,7 @@ def like(parts: tuple[str, ...]) -> tuple[Test, tuple[Needle, ...]]:
             and in_order(middle, text[len(first) : len(text) - len(last)])
         )
 
-    return test, ()
+    return test, tuple(sorted(needles, key=lambda each: len(each.content))[-1:])
 
 
 def in_order(parts: tuple[str, ...] | list[str], text: str) -> bool:
@@ -162,7 +166,7 @@ def _texts(members: dict[str, Any]) -> Iterator[str]:
             yield str(each)
 
 
-def _solid(text: str, *, before: bytes, behind: bytes) -> tuple[Needle, ...]:
+def _solid(text: str, *, before: bytes = b"", behind: bytes = b"") -> tuple[Needle, ...]:
     """`text` between what stands around it, or the longest piece of it that JSON writes in one way only."""
     pieces = _UNALIKE.split(text)
     if len(pieces) == 1:

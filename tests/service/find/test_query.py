@@ -206,6 +206,16 @@ def line(**members):
     return json.dumps(TIMED_OUT | members).encode() + b"\n"
 
 
+LINES = [line(), line(level="info"), line(note="error"), line(a="\u00e9"), b"\n"]
+
+
+@given(st.lists(st.sampled_from(LINES)))
+def test_each_line_is_judged_as_if_it_were_alone(lines):
+    for query in (Query("level:error"), Query('note:error "could"'), Query("-level:error"), Query("http")):
+        expected = [index for index, each in enumerate(lines) if query.accepts(each.rstrip(b"\n"))]
+        assert [match.index for match in query.matches(b"".join(lines))] == expected
+
+
 def test_what_no_reader_takes_at_once_hides_none_of_its_neighbours():
     odd = [b'{"timestamp":1,"timestamp":"2026-09-21T14:13:00Z","level":"error"}\n', b'{"timestamp":7}\n']
     lines = b"".join([line(), *odd, b"no json\n", line(n=0).replace(b'"n": 0', b'"n": 1e999')])
@@ -254,6 +264,9 @@ QUERIES = st.one_of(
     st.tuples(st.sampled_from(["a", "b.c", "ki", "b", "Ж", "a.b"]), WORDS | st.just("*")).map(":".join),
     st.tuples(st.sampled_from(["a", "b.c", "ki"]), WORDS).map(
         lambda pair: f"{pair[0]}:" + json.dumps(pair[1], ensure_ascii=False).replace("\\n", "n")
+    ),
+    st.tuples(st.sampled_from(["a", "b.c", "ki"]), WORDS, WORDS).map(
+        lambda parts: f"{parts[0]}:{parts[1]}*{parts[2]}"
     ),
     st.tuples(st.sampled_from(["a", "b.c"]), SCALARS).map(lambda pair: f"{pair[0]}:>{pair[1]}"),
 )
