@@ -17,6 +17,7 @@ OPEN = {
     "/login",
     "/logout",
     "/ready",
+    "/favicon.ico",
     "/static/{digest}/{name}",
     "/v1/limits",
 }

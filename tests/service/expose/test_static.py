@@ -76,3 +76,8 @@ def test_a_browser_reads_a_refusal_as_a_page_and_a_program_as_json():
     assert "content-security-policy" in page.headers
     assert get("/nowhere").json()["error"] == "not_found"
     assert get("/v1/nowhere", accept="text/html").json()["error"] == "not_found"
+
+
+def test_browsers_find_an_icon_where_a_page_names_none():
+    answer = get("/favicon.ico")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")

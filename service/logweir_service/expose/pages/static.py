@@ -50,6 +50,11 @@ def static_route(static: Static) -> APIRouter:
     """The route of `static`, which anybody may read: they hold nothing of anybody."""
     routes = APIRouter()
 
+    @routes.api_route("/favicon.ico", methods=["GET", "HEAD"], include_in_schema=False)
+    async def icon() -> Response:
+        """Browsers ask for it where they show JSON, which names none."""
+        return await file("", "icon.svg")
+
     @routes.api_route("/static/{digest}/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     async def file(digest: str, name: str, if_none_match: Annotated[str, Header()] = "") -> Response:
         found = static.find(name)

@@ -115,6 +115,7 @@ def story_page(
             is_part=cursor is not None or chapter.next_cursor is not None,
             partial=_WHY.get(chapter.partial or "", chapter.partial),
             rows=[_shown(row, scale, opened) for row in told.rows[start : start + ROWS]],
+            is_at_end=start + ROWS >= len(told.rows),
             ticks=scale.ticks(),
             folds=scale.folds(),
             pager=_pager(base, start, told, cursor, chapter.next_cursor),

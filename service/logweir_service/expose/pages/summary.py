@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,9 @@ from typing import Any, Final
 from logweir_service.find import Row, Timeline, visible
 
 _OUTCOMES: Final = frozenset({"success", "failure", "cancelled", "unknown"})
+
+
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Summary:
     versions: Mapping[str, str]
     """The newest that each service tells, by its name."""
     trace_ids: tuple[str, ...]
-    """As they were sent."""
+    """An event without one belongs to the trace that its correlation id names."""
 
 
 def summary_of(timeline: Timeline) -> Summary:
@@ -46,10 +50,15 @@ def summary_of(timeline: Timeline) -> Summary:
             for row in timeline.rows
             if isinstance(version := row.fields.get("service_version"), str) and version
         },
-        trace_ids=tuple(
-            dict.fromkeys(each for row in timeline.rows if (each := row.identifier("trace_id"))).keys()
-        ),
+        trace_ids=tuple(dict.fromkeys(each for row in timeline.rows if (each := _trace_id(row)))),
     )
+
+
+def _trace_id(row: Row) -> str | None:
+    own, correlation_id = row.identifier("trace_id"), row.identifier("correlation_id")
+    if own is None and correlation_id and _TRACE_ID.fullmatch(correlation_id):
+        return correlation_id
+    return own
 
 
 def _main(rows: Sequence[Row]) -> Row | None:
