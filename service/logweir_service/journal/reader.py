@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from uuid import UUID
@@ -24,9 +24,13 @@ class JournalReader:
     """
 
     def __init__(self, folder: Path, identifier: UUID, *, durable: Callable[[], int] | None = None) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self.identifier = identifier
         self._durable = durable or (lambda: sys.maxsize)
+
+    def segments(self) -> list[Segment]:
+        """All segments, oldest first."""
+        return segments(self._folder)
 
     def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
         """The batches behind commit `after_lsn`, in order, up to the last whole one."""
@@ -63,9 +67,17 @@ class JournalReader:
         for segment in segments(self._folder):
             if before_lsn is None or segment.first_lsn < before_lsn:
                 try:
-                    yield from _scan(segment, needle)
+                    yield from _scan(segment, (needle,))
                 except FileNotFoundError:
                     continue  # removed by retention while the scan was on its way
+
+    def scan(self, segment_first_lsn: int, needles: Sequence[bytes]) -> Iterator[StoredEvent]:
+        """Every event of a sealed segment whose line contains one of the needles.
+
+        Raises:
+            FileNotFoundError: the segment was removed.
+        """
+        yield from _scan(Segment.found(self._folder, segment_first_lsn), needles)
 
 
 def _left(segment: Segment, *, offset: int = 0) -> Iterator[Located]:
@@ -80,20 +92,23 @@ def _stored(located: Located) -> StoredBatch:
     return StoredBatch(located.commit.lsn, located.commit.received, located.lines)
 
 
-def _scan(segment: Segment, needle: bytes) -> Iterator[StoredEvent]:
-    """Look for the needle in chunks, and read batch by batch only from the first hit on."""
-    if not _occurs(segment, needle):
+def _scan(segment: Segment, needles: Sequence[bytes]) -> Iterator[StoredEvent]:
+    """Look for the needles in chunks, and read batch by batch only where there is a hit."""
+    if not _occurs(segment, needles):
         return
     for located in SegmentReader(segment, passing_over=True):
-        if needle in located.lines:
-            yield from (event for event in _stored(located).events() if needle in event.line)
+        if any(needle in located.lines for needle in needles):
+            for event in _stored(located).events():
+                if any(needle in event.line for needle in needles):
+                    yield event
 
 
-def _occurs(segment: Segment, needle: bytes) -> bool:
-    tail = b""
+def _occurs(segment: Segment, needles: Sequence[bytes]) -> bool:
+    tail, overlap = b"", max(map(len, needles)) - 1
     with segment.open() as file:
         while chunk := file.read(_CHUNK_BYTES):
-            if needle in tail + chunk:
+            text = tail + chunk
+            if any(needle in text for needle in needles):
                 return True
-            tail = chunk[-len(needle) :]
+            tail = text[-overlap:] if overlap else b""
     return False

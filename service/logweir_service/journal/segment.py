@@ -27,15 +27,17 @@ class Segment:
     path: Path
     first_lsn: int
 
-    def open(self) -> BinaryIO:
+    def open(self, *, buffer_bytes: int = _BUFFER_BYTES) -> BinaryIO:
         """The segment's text, to be read and sought in, in whichever form it is by now.
+
+        Of a plain one so many bytes are read at a time.
 
         Raises:
             FileNotFoundError: retention has removed it.
         """
         if not self.is_packed:
             try:
-                return self.path.open("rb", buffering=_BUFFER_BYTES)
+                return self.path.open("rb", buffering=buffer_bytes)
             except FileNotFoundError:  # compacted since it was listed, or gone
                 return open_seekable(self.packed.path)
         return open_seekable(self.path)

@@ -8,28 +8,20 @@ import pytest
 from fastapi import FastAPI
 
 from logweir_service.access import Tokens
-from logweir_service.event import StoredEvent
 from logweir_service.expose import Readable, Reader, reading_routes, refuse_alike
 from logweir_service.find import Stories
 from logweir_service.limits import Limits
+from tests.service.find.scanned import Scanned
 
 
-class Scan:
-    """A journal of one story, whose events stand in it from the last to the first."""
-
-    def __init__(self, count: int) -> None:
-        self.lines = [
-            b'{"timestamp":"2026-09-21T14:%02d:%02dZ","correlation_id":"c1","order":%d,"total":%s}'
-            % (*divmod(number, 60), number, b"9" * 500)
-            for number in range(count)
-        ]
-
-    def containing(self, needle, *, before_lsn=None):
-        for lsn, line in enumerate(reversed(self.lines), 1):
-            yield StoredEvent(lsn, 0, 0.0, line)
-
-    def batches_between(self, segment_first_lsn, start, end):
-        return iter(())
+def story(count: int) -> list[bytes]:
+    """A story whose events stand in the journal from the last to the first."""
+    lines = [
+        b'{"timestamp":"2026-09-21T14:%02d:%02dZ","correlation_id":"c1","order":%d,"total":%s}'
+        % (*divmod(number, 60), number, b"9" * 500)
+        for number in range(count)
+    ]
+    return lines[::-1]
 
 
 async def two_parts(*, openmetrics: bool, gzip: bool) -> list[bytes]:
@@ -47,7 +39,7 @@ def get(
     app = FastAPI()
     readable = Readable(
         page=two_parts,
-        stories=Stories(Scan(count)),
+        stories=Stories(Scanned(story(count))),
         ready=lambda: not_ready,
         limits=Limits(),
     )
@@ -83,7 +75,7 @@ def test_a_story_is_cut_behind_its_first_events_and_says_so(query, count, shown,
 def test_events_are_answered_byte_for_byte():
     answer = get("/v1/events?correlation_id=c1", count=2)
     assert answer.headers["content-type"] == "application/json"
-    assert all(line in answer.content for line in Scan(2).lines)
+    assert all(line in answer.content for line in story(2))
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", ""])

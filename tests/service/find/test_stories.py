@@ -1,11 +1,10 @@
-import weakref
 from datetime import UTC, datetime
 
 import pytest
 
-from logweir_service.event import StoredEvent
-from logweir_service.find import ActiveIndex, Stories, Stretch
+from logweir_service.find import ActiveIndex, Stories
 from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
+from tests.service.find.scanned import Scanned
 
 
 def line(correlation_id, second, note=""):
@@ -69,19 +68,6 @@ def test_only_the_exact_id_is_found(parts):
         assert stories(pattern) == []
 
 
-def test_look_up_names_only_the_stretches_that_hold_the_id(monkeypatch):
-    monkeypatch.setattr("logweir_service.find.index._STRETCH_BYTES", 100)
-    index = ActiveIndex()
-    assert index.look_up("a") == (0, [])
-    for offset, ids in [(10, {"a"}), (60, {"b"}), (120, {"c"}), (300, {"a"})]:
-        index.note(1, offset, ids)
-    assert index.look_up("a") == (1, [Stretch(10, 120), Stretch(300, None)])
-    assert index.look_up("c") == (1, [Stretch(120, 300)])
-    assert index.look_up("absent") == (1, [])
-    index.note(7, 10, {"d"})
-    assert index.look_up("a") == (7, [])
-
-
 def test_id_many_times_in_one_batch_is_found_once_each(parts):
     journal, index, commit = parts
     commit(line("a", 1), line("a", 2), line("b", 3))
@@ -110,42 +96,19 @@ def test_a_line_that_a_strict_reader_refuses_is_part_of_its_story(parts, odd):
     assert [event.line for event in found] == [line("c1", 10), odd, line("c1", 30)]
 
 
-class Scan:
-    """A journal that is scanned, and watches how many of the events it gave are still held."""
-
-    def __init__(self, *lines):
-        self._lines = lines
-        self.most_held = 0
-
-    def containing(self, needle, *, before_lsn=None):
-        given: weakref.WeakSet[Watched] = weakref.WeakSet()
-        for lsn, each in enumerate(self._lines, 1):
-            event = Watched(lsn, 0, 0.0, each)
-            given.add(event)
-            self.most_held = max(self.most_held, len(given))
-            yield event
-
-    def batches_between(self, segment_first_lsn, start, end):
-        return iter(())
-
-
-class Watched(StoredEvent):
-    """A stored event that can be watched."""
-
-
 def test_a_line_that_cannot_be_read_at_all_is_passed_over():
-    assert seconds(Stories(Scan(b'{"correlation_id":"c1",', line("c1", 1)))("c1")) == [b"01"]
+    assert seconds(Stories(Scanned([b'{"correlation_id":"c1",', line("c1", 1)]))("c1")) == [b"01"]
 
 
 def test_of_a_long_story_no_more_is_held_than_was_asked_for():
     lines = [line("c1", number * 7 % 60) for number in range(500)]
-    scan = Scan(*lines)
+    scan = Scanned(lines)
     assert seconds(Stories(scan)("c1", limit=3)) == [b"00"] * 3
     assert scan.most_held < 10
 
 
 def test_a_story_can_be_walked_through_without_being_held():
-    scan = Scan(*[line("c1", 1)] * 500)
+    scan = Scanned([line("c1", 1)] * 500)
     for event in Stories(scan).stored("c1"):
         assert event.line
     assert scan.most_held < 10
