@@ -19,10 +19,10 @@ def post(live, number, level="info"):
 
 
 class Tailing:
-    """A running ``logweir tail``, and what it has written."""
+    """A running ``logweir tail``, or another command, and what it has written."""
 
-    def __init__(self, *arguments):
-        command = [sys.executable, "-m", "logweir_service", "tail", *map(str, arguments)]
+    def __init__(self, *arguments, command="tail"):
+        command = [sys.executable, "-m", "logweir_service", command, *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.out: list[str] = []
         self.err: list[str] = []

@@ -27,15 +27,20 @@ ODD = (
 @pytest.fixture
 def data(tmp_path):
     """A folder that a service has used and left."""
+    return filled(tmp_path, EVENTS, ODD)
+
+
+def filled(tmp_path, events, more=b""):
+    """A folder with these events, a second apart, and more lines."""
     journal = Journal(DataFolder(tmp_path / "data"))
     journal.recover(lambda located, segment: None)
     lines = b"".join(
         json.dumps({"timestamp": f"2026-09-21T14:13:2{second}Z", **event}).encode() + b"\n"
-        for second, event in enumerate(EVENTS)
+        for second, event in enumerate(events)
     )
-    lines += ODD
+    lines += more
     group = journal.begin(1_790_000_000.0)
-    journal.append(group, lines, count=len(EVENTS) + 1, lines_crc32=crc32(lines))
+    journal.append(group, lines, count=lines.count(b"\n"), lines_crc32=crc32(lines))
     journal.write(group)
     journal.settle(group)
     journal.close()
@@ -74,6 +79,66 @@ def test_grep_prints_raw_lines_for_programs(capsys, data):
 
 def test_grep_that_finds_nothing_says_so_and_exits_1(capsys, data):
     assert run(capsys, "grep", "c3", "--data", data) == (1, "", "logweir: nothing is stored under c3\n")
+
+
+@pytest.fixture
+def many_ids(tmp_path):
+    """A folder with events that are found by several ids."""
+    events = [
+        {"event": "a", "correlation_id": "c1", "trace_id": "t1", "event_id": "e1", "user_id": "u1"},
+        {"event": "b", "correlation_id": "c1", "trace_id": "t2", "event_id": "e2", "user_id": "u2"},
+        {"event": "c", "correlation_id": "t2", "trace_id": "t1", "event_id": "c1", "user_id": "u1"},
+    ]
+    return filled(tmp_path, [{"service": "shop", "level": "info", **event} for event in events])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["c1"], "ab"),
+        (["t1"], "ac"),
+        (["e2"], "b"),
+        (["t2"], "c"),
+        (["--trace-id", "t2"], "b"),
+        (["--event-id", "c1"], "c"),
+        (["--user-id", "u1"], "ac"),
+        (["--correlation-id", "t1"], ""),
+        (["u1"], ""),
+        (["c1", "--since", "2026-09-21T14:13:21Z"], "b"),
+        (["c1", "--until", "2026-09-21T14:13:21Z"], "a"),
+        (["c1", "--until", "1h", "--limit", "1"], "a"),
+    ],
+)
+def test_grep_finds_by_the_id_that_is_named_or_by_the_first_that_there_is(capsys, many_ids, arguments, found):
+    code, out, err = run(capsys, "grep", *arguments, "--data", many_ids, "--json")
+    assert [json.loads(line)["event"] for line in out.splitlines()] == [*found]
+    assert code == (0 if found else 1)
+    assert bool(err) == (arguments in (["t1"], ["e2"]) or not found or "--limit" in arguments)
+
+
+def test_grep_says_by_which_id_it_found_and_what_is_missing(capsys, many_ids):
+    told = {
+        ("t1",): "t1 is no correlation id; shown is what has it as its trace id",
+        ("c1", "--limit", "1"): "only the first 1 events are shown",
+        ("c1", "--until", "2020-01-01T00:00:00Z"): "nothing is stored under c1 in that time",
+        ("--user-id", "u\x1b9"): "nothing is stored under user u\\x1b9",
+    }
+    for arguments, words in told.items():
+        assert run(capsys, "grep", *arguments, "--data", many_ids)[2] == f"logweir: {words}\n"
+
+
+def test_grep_of_a_user_is_headed_by_the_user_and_tells_the_stories_apart(capsys, many_ids):
+    _, out, _ = run(capsys, "grep", "--user-id", "u1", "--data", many_ids)
+    assert out.startswith("user u1: 2 events, 0 errors, 1 service (shop)\n")
+    assert [line.split()[-1] for line in out.splitlines() if "shop  info" in line] == ["c1", "t2"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [["--limit", "0"], ["--limit", "x"], ["--since", "soon"], ["--trace-id", "--user-id"], ["--color", "x"]],
+)
+def test_odd_options_of_grep_are_wrong_usage(capsys, many_ids, odd):
+    assert run(capsys, "grep", "c1", *odd, "--data", many_ids)[0] == 64
 
 
 def test_grep_in_a_folder_of_nobody_names_it_and_exits_78(capsys, tmp_path):
@@ -193,6 +258,7 @@ def test_the_help_tells_of_all_commands_in_order(capsys):
             "replay",
             "dead",
             "promote",
+            "erase",
         ],
     )
 

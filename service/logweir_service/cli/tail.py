@@ -56,13 +56,17 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def followed(folder: DataFolder, query: Query) -> Iterator[Found | Dropped]:
-    """What is stored in a folder from now on, which another process writes; it has no end."""
+    """What is stored in a folder from this call on, by another process; it has no end."""
     tail = Tail(
         Follower(folder.journal),
         query,
         step_seconds=lambda: _STEP_SECONDS,
         rows_per_second=_ROWS_PER_SECOND,
     )
+    return _polled(tail)
+
+
+def _polled(tail: Tail) -> Iterator[Told]:
     while True:
         yield from tail.poll()
         time.sleep(POLL_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import urllib3
@@ -28,8 +28,10 @@ class _Gone(Exception):
     """The service is not there, and may be again; the text says why."""
 
 
-def watched(url: str, text: str, where: str, *, token: str) -> Iterator[Found | Dropped]:
-    """What the service shows; it has no end.
+def watched(
+    url: str, text: str, where: str, *, token: str, reached: Callable[[], None] = lambda: None
+) -> Iterator[Found | Dropped]:
+    """What the service shows; it has no end. From the first call of `reached` on nothing is missed.
 
     Raises:
         LookUpFailed: it could not be asked in the first place, or refuses for good.
@@ -43,6 +45,7 @@ def watched(url: str, text: str, where: str, *, token: str) -> Iterator[Found | 
                     was_there, failures = True, _came_back(failures)
                 if isinstance(each, Place):
                     place = each
+                    reached()
                 else:
                     yield each
         except _Gone as gone:

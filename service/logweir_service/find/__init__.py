@@ -1,7 +1,10 @@
 """Everything of one correlation id, in the order it happened; and what else a query asks for."""
 
+from .asked import Asked
 from .cursor import Place, read_place
+from .epoch import microseconds
 from .flat import FlatRows
+from .ids import IdKind
 from .index import ActiveIndex, Stretch
 from .length import length
 from .look import Look
@@ -23,6 +26,7 @@ __all__ = [
     "MAX_SECONDS",
     "POLL_SECONDS",
     "ActiveIndex",
+    "Asked",
     "BadQuery",
     "Bounds",
     "Dropped",
@@ -30,6 +34,7 @@ __all__ = [
     "Followed",
     "Found",
     "Frame",
+    "IdKind",
     "Look",
     "Looked",
     "Match",
@@ -46,6 +51,7 @@ __all__ = [
     "Tail",
     "Timeline",
     "length",
+    "microseconds",
     "read_place",
     "read_time",
     "render_rows",

@@ -99,7 +99,8 @@ class _Page:
             yield ""
 
     def body(self, only: Collection[tuple[int, int]] | None = None) -> Iterator[str]:
-        told = {_reported(self.story.first_error)} if self.story.first_error is not None else set()
+        first = self.story.first_error
+        told = {_reported(first)} if first is not None and only is None else set()
         day = _day(self.story.begin)
         for row in self.story.rows:
             if only is not None and row.place not in only:

@@ -188,7 +188,10 @@ def test_rows_alone_are_what_a_story_goes_on_with():
 def test_new_rows_of_a_story_stand_as_deep_as_in_the_whole_of_it():
     story = timeline(stored(*STORY))
     assert [*render_rows(story, only={(3, 0)})] == [
-        "> 14:13:20.010   200 ms  payments  error      http.request  POST /charges 500 ChargeFailed"
+        "> 14:13:20.010   200 ms  payments  error      http.request  POST /charges 500 ChargeFailed",
+        "      ChargeFailed: may be paid",
+        "        pay.py:7 in charge    raise ChargeFailed",
+        "      caused by TimeoutError: bank",
     ]
 
 
