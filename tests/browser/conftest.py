@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -71,6 +72,14 @@ def emit(live: LiveService, folder: Path, role: str = "shop") -> None:
         check=True,
         timeout=60,
     )
+
+
+def send(live: LiveService, *events: dict[str, Any]) -> None:
+    """Store events that somebody sends with curl."""
+    made = [{"service": "web", "level": "info", "event": "sent"} | each for each in events]
+    body = b"".join(json.dumps(each).encode() + b"\n" for each in made)
+    answer = live.post(body, Authorization=f"Bearer {INGEST}").json()
+    assert answer["accepted"] == len(events), answer
 
 
 @dataclass

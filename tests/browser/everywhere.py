@@ -15,6 +15,7 @@ PAGES: Final = {
     "hostile story": f"/c/{HOSTILE}",
     "long story": f"/c/{LONG}",
     "no story": "/c/nobody-sent-this",
+    "tail": "/tail",
     "status": "/status",
     "catalogue": "/metrics-catalogue",
     "one metric": "/metrics-catalogue?q=http_request_duration",

@@ -53,3 +53,22 @@ def test_a_question_that_cannot_be_read_stays_to_be_mended(open_page, opened):
     page = open_page("/?q=%22open")
     expect(page.get_by_role("alert")).to_contain_text("the quote is not closed")
     expect(page.get_by_role("searchbox")).to_have_value('"open')
+
+
+def test_filters_in_the_url_leave_what_they_name(open_page):
+    page = open_page("/?q=service:payments level:>=error&since=1h")
+    services = page.locator("#events tbody .who").all_inner_texts()
+    assert services
+    assert {each.strip() for each in services} == {"payments"}
+
+
+def test_a_filter_in_the_language_of_rules_is_taken(open_page):
+    page = open_page("/?where=order_id == 17 and level == 'error'")
+    expect(page.locator("#events tbody tr.failed")).to_have_count(1)
+
+
+def test_nothing_of_it_needs_scripts(open_page):
+    page = open_page("/", script=False)
+    page.get_by_role("searchbox").fill("stock.low")
+    page.keyboard.press("Enter")
+    expect(page.locator("#events")).to_contain_text("stock.low")

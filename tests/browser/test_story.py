@@ -89,3 +89,11 @@ def test_an_unknown_id_says_what_to_try(open_page, opened):
     expect(page.get_by_role("heading", level=1)).to_have_text("Nothing is stored under this id")
     page.get_by_role("link", name="Search the last 24 hours").click()
     expect(page.get_by_role("searchbox")).to_have_value('"nobody-sent-this"')
+
+
+def test_all_of_it_can_be_read_without_scripts(open_page):
+    page = open_page(f"/c/{ORDER}", script=False)
+    row = page.locator("tr[id]").filter(has_text="order.begun")
+    row.locator("summary").first.click()
+    expect(row.get_by_role("row", name="order_id 17")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy id")).to_be_hidden()

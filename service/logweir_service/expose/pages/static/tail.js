@@ -205,24 +205,46 @@ const pause = () => {
   count();
 };
 
+let source;
+let last = body?.querySelector("tr[data-place]")?.dataset.place;
+let patience = 1000;
+
 const follow = () => {
-  const known = body.querySelector("tr[data-place]")?.dataset.place;
   const url = new URL(frame.dataset.tail, location.href);
-  if (known) url.searchParams.set("after", known);
-  const source = new EventSource(url);
-  source.addEventListener("open", () => tell(paused ? "paused" : "live", paused ? "paused" : "live"));
-  source.addEventListener("error", () =>
-    source.readyState === EventSource.CLOSED
-      ? tell("ended", "ended: reload the page")
-      : tell("lost", "connection lost, trying again"),
-  );
-  source.addEventListener("message", (message) => add(message.data, message.lastEventId));
+  if (last) url.searchParams.set("after", last);
+  source = new EventSource(url);
+  source.addEventListener("open", () => {
+    patience = 1000;
+    tell(paused ? "paused" : "live", paused ? "paused" : "live");
+  });
+  source.addEventListener("error", (event) => {
+    if (event.target.readyState === EventSource.CLOSED) return again(url);
+    tell("lost", "connection lost, trying again");
+  });
+  source.addEventListener("message", (message) => {
+    last = message.lastEventId || last;
+    add(message.data, message.lastEventId);
+  });
   source.addEventListener("dropped", (message) => {
     dropped += Number(JSON.parse(message.data).count) || 0;
     count();
   });
-  addEventListener("pagehide", () => source.close());
 };
+
+// A browser gives up where it is answered but not with events, as by a service that is starting.
+const again = async (url) => {
+  tell("lost", "connection lost, trying again");
+  const enough = new AbortController();
+  const status = await fetch(url, { signal: enough.signal }).then((answer) => answer.status, () => 0);
+  enough.abort();
+  if (status >= 400 && status < 500 && status !== 429) {
+    return tell("ended", status === 401 ? "ended: reload the page to log in" : "ended: reload the page");
+  }
+  setTimeout(follow, patience);
+  patience = Math.min(patience * 2, 30000);
+};
+
+addEventListener("pagehide", () => source?.close());
 
 if (frame) {
   part("pause").addEventListener("click", pause);
