@@ -115,7 +115,9 @@ def _take(promised: Promised, folder: Path, what: str, details: list[Any]) -> No
             sizes[Path(path)] = 0
             promised.changes.append(NameChange("create", Path(path)))
         case "rename", [old, new, kept]:
-            sizes[Path(new)] = sizes.pop(Path(old), 0)
+            sizes.pop(Path(new), None)
+            if Path(old) in sizes:  # else a child process has written it, and synced it to its end
+                sizes[Path(new)] = sizes.pop(Path(old))
             promised.changes.append(NameChange("rename", Path(new), Path(old), kept and folder / kept))
         case "remove", [path, kept]:
             promised.changes.append(NameChange("remove", Path(path), None, kept and folder / kept))

@@ -36,6 +36,8 @@ POINTS: Final = {
     "old-checkpoint-after-removal": Moments("unlink", "checkpoint", "after"),
     "retention-before-removal": Moments("unlink", "segment", "before"),
     "retention-after-removal": Moments("unlink", "segment", "after"),
+    "compaction-before-rename": Moments("replace", "packed segment", "before"),
+    "compaction-after-rename": Moments("replace", "packed segment", "after"),
     "recovery-before-cut": Moments("truncate", "segment", "before"),
     "recovery-after-cut": Moments("truncate", "segment", "after"),
     "dead-letter-half-written": Moments("write", "dead letters", "half"),
@@ -52,6 +54,8 @@ POINTS: Final = {
 def kind_of(path: Path) -> str:
     """What a file or folder of the data folder is for."""
     name = path.name.removesuffix(".tmp")
+    if name.endswith(".zst"):
+        return "packed segment"
     if name.endswith(".ndjson"):
         return "segment" if path.parent.name == "journal" else "dead letters"
     if name.endswith(".checkpoint"):

@@ -12,6 +12,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -28,6 +29,7 @@ SMALL: Final = {
     "LOGWEIR_CHECKPOINT_SECONDS": "0.15",
     "LOGWEIR_BALLAST_BYTES": "65536",
     "LOGWEIR_MIN_FREE_BYTES": "0",
+    "LOGWEIR_COMPACT_AFTER_HOURS": "0",
 }
 """Much happens in little time and on little disk."""
 
@@ -64,6 +66,7 @@ def run(order: Order) -> None:
     journal = partial(Journal, max_segment_bytes=order.max_segment_bytes)
     patch.object(app, "serve", partial(app.serve, disk=disk)).start()
     patch.object(composition, "Journal", journal).start()
+    patch.object(import_module("logweir_service.app.running"), "LOOK_SECONDS", 0.1).start()
     command(["serve", "--data", order.data, "--listen", order.listen, "--rules", order.rules])
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_PACKED = ".zst"
 _STILL_MOVING = 3
 """So many of the last segments are read each time: a power cut may make a sealed one the last again."""
 
@@ -41,7 +49,8 @@ class StoredEvents:
     def __init__(self, journal: Path) -> None:
         self._journal = journal
         self._sealed = Stored()
-        self._sealed_names: dict[str, int] = {}
+        self._sealed_seen: dict[str, tuple[tuple[str, int], int]] = {}
+        """Name and size of the file, and the checksum of its events, by the name it had at first."""
 
     def read(self) -> tuple[Stored, Stored]:
         """What stands in the sealed segments, and what in the last ones.
@@ -49,15 +58,20 @@ class StoredEvents:
         Raises:
             SealedChanged: a sealed segment was changed, or is gone.
         """
-        segments = sorted(self._journal.glob("*.ndjson"))
-        sizes = {path.name: path.stat().st_size for path in segments}
-        for name, size in self._sealed_names.items():
-            if sizes.get(name) != size:
-                raise SealedChanged(f"segment {name} had {size} bytes and has {sizes.get(name)}")
+        segments = _segments(self._journal)
+        files = {path.name.removesuffix(_PACKED): path for path in segments}
+        for name, (seen, held) in self._sealed_seen.items():
+            if name not in files:
+                raise SealedChanged(f"segment {name} is gone")
+            now = _seen(files[name])
+            if now != seen and _events(files[name]) != held:
+                raise SealedChanged(f"segment {name} does not hold the lines that it held")
+            self._sealed_seen[name] = now, held
         for path in segments[:-_STILL_MOVING]:
-            if path.name not in self._sealed_names:
+            name = path.name.removesuffix(_PACKED)
+            if name not in self._sealed_seen:
                 self._sealed.add(read_segment(path))
-                self._sealed_names[path.name] = sizes[path.name]
+                self._sealed_seen[name] = _seen(path), _events(path)
         moving = Stored()
         for path in segments[-_STILL_MOVING:]:
             moving.add(read_segment(path))
@@ -65,12 +79,40 @@ class StoredEvents:
         return self._sealed, moving
 
 
+def _segments(journal: Path) -> list[Path]:
+    """Of each segment the file that counts: the packed one, where there are both for a moment."""
+    plain = {path.name: path for path in journal.glob("*.ndjson")}
+    packed = {path.name.removesuffix(_PACKED): path for path in journal.glob(f"*.ndjson{_PACKED}")}
+    return [path for _, path in sorted((plain | packed).items())]
+
+
+def _seen(path: Path) -> tuple[str, int]:
+    try:
+        return path.name, path.stat().st_size
+    except FileNotFoundError:  # packed at this moment
+        return "", 0
+
+
+def _events(path: Path) -> int:
+    """The checksum of a segment's events, which is the same in either form."""
+    return crc32(b"\n".join(_lines(path)))
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Its events."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # packed at this moment
+        path = path.with_name(path.name + _PACKED)
+        content = path.read_bytes()
+    text = zstd.decompress(content) if path.suffix == _PACKED else content
+    return [each for each in text.splitlines() if not each.startswith((b'{"_segment"', b'{"_commit"'))]
+
+
 def read_segment(path: Path) -> Stored:
     """Every event of one file."""
     stored = Stored()
-    for line in path.read_bytes().splitlines():
-        if line.startswith((b'{"_segment"', b'{"_commit"')):
-            continue
+    for line in _lines(path):
         try:
             event = json.loads(line)
             key = event["correlation_id"]

@@ -16,6 +16,7 @@ STARTS = {
     "in a new segment": ("segment",),
     "in a checkpoint": ("checkpoint", "old-checkpoint"),
     "in a recovery": ("recovery",),
+    "in a compaction": ("compaction",),
     "while old segments are removed": ("retention",),
 }
 
@@ -48,7 +49,9 @@ def test_every_point_stands_in_one_of_the_tests_below():
 
 @pytest.mark.fault(2)
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("where", ["in a group", "in a new segment", "in a checkpoint", "in a recovery"])
+@pytest.mark.parametrize(
+    "where", ["in a group", "in a new segment", "in a checkpoint", "in a recovery", "in a compaction"]
+)
 def test_service_that_dies_at_a_point_has_lost_and_doubled_nothing(tmp_path, where):
     hit(KillLoop(tmp_path, seed=1), named(*STARTS[where]))
 

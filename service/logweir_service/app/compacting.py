@@ -44,7 +44,7 @@ class Compaction:
     rules: Callable[[], RuleSet]
     """Those in force."""
     after_seconds: float
-    look_seconds: float = LOOK_SECONDS
+    look_seconds: float
     _children: Children = field(default_factory=lambda: Children(1))
     _failed: dict[int, float] = field(default_factory=dict)
     """When to try again, by first commit."""

@@ -14,7 +14,7 @@ from logweir_service.errors import RecoveryStopped, UnknownFormat
 from logweir_service.journal import Position, verify
 from logweir_service.pipeline import Resumed
 
-from .compacting import Compaction
+from .compacting import LOOK_SECONDS, Compaction
 from .composition import Service
 
 _log = logging.getLogger("logweir_service")
@@ -62,7 +62,9 @@ async def running(service: Service) -> AsyncIterator[None]:
 
 def _compaction(service: Service) -> Compaction:
     after_seconds = service.settings.compact_after_hours * 3600
-    return Compaction(service, rules=lambda: service.rules, after_seconds=after_seconds)
+    return Compaction(
+        service, rules=lambda: service.rules, after_seconds=after_seconds, look_seconds=LOOK_SECONDS
+    )
 
 
 async def _recover(service: Service) -> Resumed | None:

@@ -80,6 +80,7 @@ class Life:
     async def all_packed(self):
         known = segments(self.pipeline.journal.folder.journal)
         await settled(lambda: len(self.packed()) == len(known) - 1)
+        await settled(lambda: (self.value("logweir_compaction_segments_total") or 0) >= len(known) - 1)
 
     def stored(self):
         found = [
