@@ -71,10 +71,10 @@ def addresses(found: Findings, places: Places) -> Iterator[str]:
     """What to open and to type."""
     yield _row("the story", f"{places.service}/c/{found.correlation_id}")
     yield _row("search", f"{places.service}/")
-    yield _row("live", f"{places.service}/tail")
-    yield _row("which metrics", f"{places.service}/metrics-catalogue")
+    yield _row("live tail", f"{places.service}/tail")
+    yield _row("catalogue", f"{places.service}/metrics-catalogue")
     yield _row("its state", f"{places.service}/status")
-    yield _row("for Prometheus", f"{places.service}/metrics")
+    yield _row("metrics", f"{places.service}/metrics")
     yield _row("shop", f"{places.shop}/docs")
     yield _row("payments", f"{places.payments}/docs")
     yield _row("or type", shlex.join(found.grep))
@@ -161,7 +161,7 @@ def _series(sample: Sample) -> str:
 
 
 def _row(name: str, text: str) -> str:
-    return f"  {name:14} {text}".rstrip()
+    return f"  {name:12} {text}".rstrip()
 
 
 def _pairs(fields: Fields) -> str:

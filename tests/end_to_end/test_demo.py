@@ -64,6 +64,7 @@ def test_report_shows_counts_metrics_a_story_across_both_services_and_its_sentry
         r"^  user         id=u-\d$",
         r"shop\.cart\.loaded",
         r"payments\.db\.query",
+        r"^  the story    http://127\.0\.0\.1:\d+/c/[0-9a-f]{32}$",
         r"^  metrics      http://127\.0\.0\.1:\d+/metrics$",
         r"^Checked: ",
     ):
