@@ -34,6 +34,7 @@ def chosen_look(options: argparse.Namespace, stream: TextIO | None = None) -> Lo
         width=width,
         bar="━" if draws else "=",
         dot="•" if draws else ".",
+        cut="…" if draws else "...",
     )
 
 

@@ -29,6 +29,8 @@ class Look:
     width: int | None = None
     bar: str = "="
     dot: str = "."
+    cut: str = "..."
+    """Where something was cut off."""
 
     def line(self, parts: Iterable[Part]) -> str:
         """The parts one after the other, without blanks at the end, cut where the terminal ends."""
@@ -44,14 +46,14 @@ class Look:
     def _cut(self, parts: list[Part]) -> list[Part]:
         if self.width is None or sum(columns(part.text) for part in parts) <= self.width:
             return parts
-        left = max(self.width - 3, 0)
+        left = max(self.width - len(self.cut), 0)
         kept: list[Part] = []
         for text, style in parts:
             short = fitting(text, left)
             left -= columns(short)
             kept.append(Part(short, style))
             if short != text:
-                return [*kept, Part("..."[: self.width], style)]
+                return [*kept, Part(self.cut[: self.width], style)]
         return kept
 
 

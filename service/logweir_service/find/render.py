@@ -149,7 +149,7 @@ class _Page:
         yield Part("  ")
         yield Part(padded(self._level(row), self._level_columns), style or DIM)
         name = row.name if is_flat else f"{self._steps(row)}{row.name}"
-        yield Part(f"  {padded(name, max(columns(name), self._name_columns))}", style or BOLD)
+        yield Part(f"  {padded(name, max(columns(name), self._name_columns))}", style)
         user = f"user={row.user}" if row.user and len(self.story.users) > 1 else ""
         told = " ".join(each for each in (row.told, user) if each)
         yield Part(f"  {told}", style if row.is_error or row.level == "debug" else "")
