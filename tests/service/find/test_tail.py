@@ -11,7 +11,7 @@ from logweir_service.find.query import Query
 from logweir_service.find.scan import Found
 from logweir_service.find.tail import BURST_ROWS, Dropped, Tail
 from logweir_service.journal import DataFolder, Follower
-from tests.service.journal.written import RECEIVED, commit, opened, segment_paths
+from tests.service.journal.written import RECEIVED, commit, flip, opened, segment_paths
 
 
 class Clock:
@@ -165,6 +165,22 @@ def test_large_events_are_shown_in_steps_of_bounded_size(journal_and_followers, 
     polls = [numbers(follow.poll()) for _ in range(6)]
     assert [number for each in polls for number in each] == [*range(30)]
     assert max(map(len, polls)) <= 6
+
+
+def test_a_batch_longer_than_what_is_read_in_one_go_is_shown(journal_and_followers, clock):
+    journal, followers = journal_and_followers
+    tails = [tail(each, clock) for each in followers]
+    commit(journal, lines(1), lines(2, 3, note="x" * 1_100_000), lines(4))
+    assert [numbers(each.poll() + each.poll()) for each in tails] == [[1, 2, 3, 4]] * 2
+
+
+def test_a_damaged_batch_is_passed_over(journal_and_followers, clock):
+    journal, followers = journal_and_followers
+    tails = [tail(each, clock) for each in followers]
+    commit(journal, lines(1), lines(2), lines(3))
+    path = segment_paths(journal.folder)[-1]
+    flip(path, path.read_bytes().index(b'"n": 2') + 2)
+    assert [numbers(each.poll()) for each in tails] == [[1, 3]] * 2
 
 
 @pytest.mark.fault(16)
