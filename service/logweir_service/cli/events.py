@@ -8,8 +8,19 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from logweir_service.event import StoredEvent
-from logweir_service.find import Bounds, FlatRows, Found, Looked, Query, Scan, read_place
-from logweir_service.journal import DataFolder, newest_first
+from logweir_service.find import (
+    Bounds,
+    FlatRows,
+    Found,
+    Looked,
+    Query,
+    Scan,
+    Spans,
+    read_place,
+    spans,
+)
+from logweir_service.find.catalogue import Catalogue
+from logweir_service.journal import DataFolder, JournalReader, newest_first
 from logweir_service.settings import read_settings
 
 from .asked import add_query, moment, refusing
@@ -68,9 +79,14 @@ def _limit(text: str) -> int:
 
 def _scanned(folder: DataFolder, wanted: Wanted) -> Iterator[Told]:
     """What a folder holds, which a service may be writing to."""
-    folder.identify()
+    journal = folder.identify()
     bounds = Bounds(wanted.since, wanted.until, wanted.before, wanted.limit, max_bytes=None)
-    for each in Scan(newest_first(folder.journal), Query(wanted.text, where=wanted.where), bounds):
+    known: Spans = {}
+    if wanted.since is not None or wanted.until is not None:
+        reader = JournalReader(folder.journal, journal)
+        known = spans(Catalogue(journal, folder.journal, reader.segments, folder.index))
+    query = Query(wanted.text, where=wanted.where)
+    for each in Scan(newest_first(folder.journal), query, bounds, span=known.get):
         yield (
             StoredEvent(each.place.lsn, each.place.index, 0.0, each.line) if isinstance(each, Found) else each
         )

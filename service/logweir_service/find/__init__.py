@@ -13,6 +13,7 @@ from .query import BadQuery, Match, Query
 from .render import render_rows, render_story
 from .scan import MAX_EVENTS, Bounds, Found, Looked, Partial, Scan
 from .search import MAX_SECONDS, Search
+from .spans import Spans, spans
 from .stack import Frame, Raised
 from .stories import Stories
 from .tail import POLL_SECONDS, Dropped, Followed, Tail
@@ -46,6 +47,7 @@ __all__ = [
     "Row",
     "Scan",
     "Search",
+    "Spans",
     "Stories",
     "Stretch",
     "Tail",
@@ -57,6 +59,7 @@ __all__ = [
     "render_rows",
     "render_story",
     "shown",
+    "spans",
     "story_as_json",
     "timeline",
     "visible",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +31,8 @@ class Job(msgspec.Struct, frozen=True, tag_field="job", tag="scan"):
     """By the monotonic clock."""
     last_lsn: int | None
     """Nothing behind it is durable yet."""
+    spans: list[tuple[int, float, float]] = []
+    """Of segments, by their first commits: when their events were."""
 
 
 class _Told(msgspec.Struct):
@@ -56,8 +57,9 @@ def run(job: Mapping[str, Any]) -> Iterator[bytes]:
         limit=asked.limit,
         deadline=asked.deadline,
     )
+    spans = {first_lsn: (oldest, newest) for first_lsn, oldest, newest in asked.spans}
     segments = newest_first(Path(asked.folder), last_lsn=asked.last_lsn)
-    for each in Scan(segments, Query(asked.text, where=asked.where), bounds, ticks=time.monotonic):
+    for each in Scan(segments, Query(asked.text, where=asked.where), bounds, span=spans.get):
         if isinstance(each, Found):
             yield b"%s%s %s" % (_FOUND, str(each.place).encode(), each.line)
         else:

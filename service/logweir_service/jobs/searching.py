@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from logweir_service.errors import JobLate, Refusal
-from logweir_service.find import Found, Looked, Place, Search
+from logweir_service.find import Found, Looked, Place, Search, Spans
 
 from .child import Children
 from .scan import Job, read
@@ -27,10 +28,19 @@ _RESERVE_SECONDS: Final = 0.2
 class Searching:
     """Looks through a journal in child processes, a few at a time; others wait for as long as they may."""
 
-    def __init__(self, children: Children, folder: Path, *, last_lsn: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        children: Children,
+        folder: Path,
+        *,
+        last_lsn: Callable[[], int],
+        spans: Callable[[], Spans] = dict,
+    ) -> None:
+        """Look through the segments in `folder`; `spans` reads when the events of some of them were."""
         self._children = children
         self._folder = folder
         self._last_lsn = last_lsn
+        self._spans = spans
         self._waiting = 0
 
     @asynccontextmanager
@@ -49,7 +59,11 @@ class Searching:
         self._waiting += 1
         is_waiting = True
         try:
-            running = self._children.run(self._job(search, deadline), deadline_seconds=search.seconds)
+            has_range = search.since is not None or search.until is not None
+            known = await asyncio.to_thread(self._spans) if has_range else {}
+            running = self._children.run(
+                self._job(search, deadline, known), deadline_seconds=deadline - time.monotonic()
+            )
             async with running as lines:
                 self._waiting -= 1
                 is_waiting = False
@@ -59,7 +73,7 @@ class Searching:
         finally:
             self._waiting -= is_waiting
 
-    def _job(self, search: Search, deadline: float) -> dict[str, Any]:
+    def _job(self, search: Search, deadline: float, known: Spans) -> dict[str, Any]:
         job = Job(
             folder=str(self._folder),
             text=search.text,
@@ -70,6 +84,7 @@ class Searching:
             limit=search.limit,
             deadline=deadline - min(_RESERVE_SECONDS, search.seconds / 4),
             last_lsn=self._last_lsn(),
+            spans=[(first_lsn, oldest, newest) for first_lsn, (oldest, newest) in known.items()],
         )
         built: dict[str, Any] = msgspec.to_builtins(job)
         return built
