@@ -10,9 +10,10 @@ from logweir_service.dead import DeadLetters
 from logweir_service.decode import Decoder
 from logweir_service.disk import Disk
 from logweir_service.errors import ConfigurationError, Refusal, StorageBroken
-from logweir_service.find import ActiveIndex, Stories
+from logweir_service.find import ActiveIndex, Catalogue, Stories
 from logweir_service.ingest import Refusals
 from logweir_service.jobs.child import Children
+from logweir_service.jobs.looking import Looking
 from logweir_service.jobs.searching import Searching
 from logweir_service.jobs.tailing import Tails
 from logweir_service.journal import (
@@ -49,7 +50,9 @@ class Service:
     """Those in force."""
     pipeline: Pipeline
     promotion: Worker
-    stories: Stories
+    catalogue: Catalogue
+    """Which segments there are, and which have an index."""
+    looking: Looking
     children: Children
     searching: Searching
     tails: Tails
@@ -95,7 +98,8 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         refuse_network(settings.data)
     journal = Journal(folder)
     index = ActiveIndex()
-    stories = Stories(journal.reader, index)
+    catalogue = Catalogue(journal.identifier, folder.journal, journal.reader.segments, folder.index)
+    stories = Stories(journal.reader, index, catalogue=catalogue)
     telemetry = Telemetry()
     promotion = Worker(
         reader=journal,
@@ -145,7 +149,8 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         rules=found.rules,
         pipeline=pipeline,
         promotion=promotion,
-        stories=stories,
+        catalogue=catalogue,
+        looking=Looking(stories, catalogue, children, last_lsn=lambda: journal.last_lsn),
         children=children,
         searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
         tails=Tails(

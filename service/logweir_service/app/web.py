@@ -16,7 +16,8 @@ from logweir_service.expose import (
     Readable,
     Reader,
     catalogue_routes,
-    first_chapter,
+    chapters,
+    events_route,
     login_routes,
     reading_routes,
     refuse_alike,
@@ -46,7 +47,6 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
     app.router.routes.append(Route("/v1/events", door, methods=["POST"]))
     readable = Readable(
         page=pipeline.scrapes.page,
-        stories=service.stories,
         ready=service.why_not_ready,
         limits=pipeline.limits,
         metrics_enabled=settings.metrics_enabled,
@@ -58,6 +58,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         links=Links(settings.sentry_issue_url, settings.trace_url),
     )
     app.include_router(login_routes(reader, pages))
+    app.include_router(events_route(service.looking, reader))
     app.include_router(search_route(service.searching, reader))
     app.include_router(tail_route(service.tails.follow, reader))
     app.include_router(reading_routes(readable, reader))
@@ -72,7 +73,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         again = partial(_reload, reload or Reload(service))
         app.include_router(reload_route(again, reader, starting=lambda: pipeline.resumed is None))
     app.include_router(static_route(pages.static))
-    find = first_chapter(service.stories)
+    find = chapters(service.looking)
     app.include_router(story_routes(reader.when_started, find))
     app.include_router(
         page_routes(

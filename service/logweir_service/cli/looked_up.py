@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from logweir_service.event import StoredEvent
-from logweir_service.find import Asked, IdKind, Stories, microseconds
+from logweir_service.find import Asked, Catalogue, IdKind, Stories, microseconds
 from logweir_service.journal import DataFolder, JournalReader
 
 from .ask import ask
@@ -43,7 +43,9 @@ LookUp = Callable[[Wanted], LookedUp]
 
 def in_folder(folder: DataFolder) -> LookUp:
     """Looks in a folder, also beside the service that writes to it."""
-    stories = Stories(JournalReader(folder.journal, folder.identify()))
+    reader = JournalReader(folder.journal, folder.identify())
+    catalogue = Catalogue(reader.identifier, reader.folder, reader.segments, folder.index)
+    stories = Stories(reader, catalogue=catalogue)
 
     def look_up(wanted: Wanted) -> LookedUp:
         since, until = (None if at is None else microseconds(at) for at in (wanted.since, wanted.until))

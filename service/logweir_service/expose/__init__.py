@@ -2,13 +2,14 @@
 
 from .catalogue import Cataloguer
 from .catalogue_page import catalogue_routes
+from .events import events_route
 from .login import login_routes
 from .reader import Reader
 from .reload import reload_route
 from .routes import Readable, reading_routes, refuse_alike
 from .search import search_route
 from .status import status_routes
-from .story import first_chapter, story_routes
+from .story import chapters, story_routes
 from .tail import tail_route
 
 __all__ = [
@@ -16,7 +17,8 @@ __all__ = [
     "Readable",
     "Reader",
     "catalogue_routes",
-    "first_chapter",
+    "chapters",
+    "events_route",
     "login_routes",
     "reading_routes",
     "refuse_alike",

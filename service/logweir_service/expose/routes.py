@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from logweir_service.errors import Refusal
-from logweir_service.event import StoredEvent
 from logweir_service.limits import Limits
 
 from .pages import Pages, trouble_page, wants_page
@@ -37,8 +35,6 @@ class Readable:
 
     page: Callable[..., Awaitable[Sequence[bytes]]]
     """``page(openmetrics=..., gzip=...)`` is all metrics as they are between two batches, in parts."""
-    stories: Callable[..., list[StoredEvent]]
-    """``stories(correlation_id, limit=...)`` finds the events of an id that happened first."""
     ready: Callable[[], str | None]
     """Why the service takes no events now, or None where it does."""
     limits: Limits
@@ -63,17 +59,6 @@ def reading_routes(readable: Readable, reader: Reader) -> APIRouter:
             headers["Content-Encoding"] = "gzip"
         media_type = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
         return StreamingResponse(_each(parts), media_type=media_type, headers=headers)
-
-    @routes.get("/v1/events", dependencies=only_readers)
-    async def events(
-        correlation_id: Annotated[str, Query(min_length=1, max_length=128)],
-        limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = MAX_EVENTS,
-    ) -> Response:
-        found = await run_in_threadpool(readable.stories, correlation_id, limit=limit + 1)
-        shown = [event.line for event in found[:limit]]
-        truncated = b"true" if len(found) > limit else b"false"
-        body = b'{"count":%d,"truncated":%s,"events":[%s]}\n' % (len(shown), truncated, b",\n".join(shown))
-        return Response(body, media_type="application/json")
 
     @routes.get("/v1/limits")
     async def limits() -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from logweir.fields import MAX_CORRELATION_ID
 from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
-from logweir_service.find import MAX_EVENTS, story_as_json, timeline
+from logweir_service.find import MAX_EVENTS, Asked, Page, read_story_place, story_as_json, timeline
 
 Id = Annotated[str, Path(max_length=MAX_CORRELATION_ID)]
 Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
@@ -72,14 +72,16 @@ def story_routes(reader: Callable[..., Any], find: Find) -> APIRouter:
     return routes
 
 
-def first_chapter(stories: Callable[..., list[StoredEvent]]) -> Find:
-    """Finds the events of a correlation id that happened first."""
+def chapters(look_up: Callable[[Asked], Coroutine[Any, Any, Page]]) -> Find:
+    """Finds the events of a correlation id by look-ups."""
 
     async def find(identifier: str, limit: int, cursor: str | None) -> Chapter:
-        if cursor is not None:
-            raise Refusal(400, "invalid_request", "cursor: is none that was handed out")
-        found = await run_in_threadpool(stories, identifier, limit=limit + 1)
-        return Chapter(found[:limit], partial="limit" if len(found) > limit else None)
+        try:
+            after = None if cursor is None else read_story_place(cursor)
+        except ValueError as fault:
+            raise Refusal(400, "invalid_request", f"cursor: {fault}") from None
+        page = await look_up(Asked(identifier, limit=limit, after=after))
+        return Chapter(page.events, None if page.next is None else str(page.next), page.partial)
 
     return find
 

@@ -1,10 +1,11 @@
 """Everything of one correlation id, in the order it happened; and what else a query asks for."""
 
-from .asked import Asked
+from .asked import Asked, Page, StoryPlace, read_story_place
+from .catalogue import Catalogue
 from .cursor import Place, read_place
 from .epoch import microseconds
 from .flat import FlatRows
-from .ids import IdKind
+from .ids import ID_KINDS, MAX_ID, IdKind
 from .index import ActiveIndex, Stretch
 from .length import length
 from .look import Look
@@ -23,13 +24,16 @@ from .times import read_time
 from .visible import shown, visible, visible_json
 
 __all__ = [
+    "ID_KINDS",
     "MAX_EVENTS",
+    "MAX_ID",
     "MAX_SECONDS",
     "POLL_SECONDS",
     "ActiveIndex",
     "Asked",
     "BadQuery",
     "Bounds",
+    "Catalogue",
     "Dropped",
     "FlatRows",
     "Followed",
@@ -40,6 +44,7 @@ __all__ = [
     "Looked",
     "Match",
     "Moment",
+    "Page",
     "Partial",
     "Place",
     "Query",
@@ -49,12 +54,14 @@ __all__ = [
     "Search",
     "Spans",
     "Stories",
+    "StoryPlace",
     "Stretch",
     "Tail",
     "Timeline",
     "length",
     "microseconds",
     "read_place",
+    "read_story_place",
     "read_time",
     "render_rows",
     "render_story",

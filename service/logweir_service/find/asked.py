@@ -13,6 +13,9 @@ from .ids import IdKind
 MAX_PAGE: Final = 1000
 """Events of one page."""
 
+MAX_PAGE_BYTES: Final = 16 << 20
+"""Of these; a page may be longer by one event."""
+
 _CURSOR: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,19}\.[0-9]{1,9}")
 
 Partial = Literal["deadline", "removed"]
@@ -39,12 +42,9 @@ def read_story_place(cursor: str) -> StoryPlace:
     Raises:
         ValueError: it names none.
     """
-    at, lsn, index = cursor.split(".")
-    if not all(
-        part.removeprefix("-").isascii() and part.removeprefix("-").isdigit() for part in (at, lsn, index)
-    ):
-        raise ValueError(f"{cursor!r} is no cursor")
-    return StoryPlace(int(at), int(lsn), int(index))
+    if not _CURSOR.fullmatch(cursor):
+        raise ValueError("is none that was handed out")
+    return StoryPlace(*map(int, cursor.split(".")))
 
 
 @dataclass(frozen=True, slots=True)

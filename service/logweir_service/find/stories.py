@@ -11,7 +11,7 @@ from uuid import UUID
 
 from logweir_service.event import StoredBatch, StoredEvent
 
-from .asked import Asked, Page, Partial, StoryPlace
+from .asked import MAX_PAGE_BYTES, Asked, Page, Partial, StoryPlace
 from .catalogue import Catalogue
 from .entry import Entry, SegmentFile, candidates
 from .epoch import microseconds
@@ -218,9 +218,20 @@ class _Earliest:
     def page(self, partial: Partial | None) -> Page:
         """What there is."""
         places = sorted(self._found)
-        shown = places[: self._limit]
+        shown = places[: self._fitting(places)]
         more = shown[-1] if len(shown) < len(places) and partial != "deadline" else None
         return Page(tuple(self._found[place] for place in shown), more, partial)
+
+    def _fitting(self, places: Sequence[StoryPlace]) -> int | None:
+        """How many of these make a page; None where all do."""
+        if self._limit is None:
+            return None
+        size = 0
+        for count, place in enumerate(places[: self._limit], 1):
+            size += len(self._found[place].line)
+            if size >= MAX_PAGE_BYTES:
+                return count
+        return self._limit
 
     def _prune(self, limit: int) -> None:
         places = heapq.nsmallest(limit + 1, self._found)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from gzip import compress
 
 import httpx
@@ -8,8 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from logweir_service.access import Tokens
-from logweir_service.expose import Readable, Reader, reading_routes, refuse_alike
-from logweir_service.find import Stories
+from logweir_service.expose import Readable, Reader, events_route, reading_routes, refuse_alike
+from logweir_service.expose.events import LookUp
+from logweir_service.find import Asked, Page, Stories
 from logweir_service.limits import Limits
 from tests.service.find.scanned import Scanned
 
@@ -22,6 +24,15 @@ def story(count: int) -> list[bytes]:
         for number in range(count)
     ]
     return lines[::-1]
+
+
+def look_up_in(lines: Sequence[bytes]) -> LookUp:
+    stories = Stories(Scanned(lines))
+
+    async def look_up(asked: Asked) -> Page:
+        return stories.read(stories.plan(asked))
+
+    return look_up
 
 
 async def two_parts(*, openmetrics: bool, gzip: bool) -> list[bytes]:
@@ -39,11 +50,12 @@ def get(
     app = FastAPI()
     readable = Readable(
         page=two_parts,
-        stories=Stories(Scanned(story(count))),
         ready=lambda: not_ready,
         limits=Limits(),
     )
-    app.include_router(reading_routes(readable, Reader(Tokens([]))))
+    reader = Reader(Tokens([]))
+    app.include_router(reading_routes(readable, reader))
+    app.include_router(events_route(look_up_in(story(count)), reader))
     refuse_alike(app)
 
     async def ask() -> httpx.Response:

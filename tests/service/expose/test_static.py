@@ -8,8 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from logweir_service.expose import first_chapter, refuse_alike
+from logweir_service.expose import refuse_alike
 from logweir_service.expose.pages import Pages, static_route, story_page
+from tests.service.expose.chapters import first_chapter
 
 
 def application() -> FastAPI:

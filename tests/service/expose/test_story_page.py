@@ -14,8 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 from logweir_service.event import StoredEvent
-from logweir_service.expose import first_chapter, refuse_alike
+from logweir_service.expose import refuse_alike
 from logweir_service.expose.pages import Pages, static_route, story_page
+from tests.service.expose.chapters import first_chapter
 
 HOSTILE = [
     "<script>window.hit=1</script>",

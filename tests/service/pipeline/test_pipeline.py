@@ -9,6 +9,7 @@ import pytest
 
 from logweir_service.app import compose, running, serve
 from logweir_service.errors import Refusal, StorageBroken
+from logweir_service.find import Asked
 from logweir_service.find.index import Stretch
 from logweir_service.limits import Limits
 from logweir_service.pipeline import Delivery
@@ -298,8 +299,8 @@ def test_search_reads_all_segments_before_the_one_that_a_reset_begins(settings):
     async def run():
         service = compose(settings, reset_counters=True)
         async with running(service):
-            return await look_up(service.pipeline), service.stories("one")
+            return await look_up(service.pipeline), await service.looking(Asked("one"))
 
     stretches, story = asyncio.run(run())
     assert stretches == []
-    assert len(story) == 1
+    assert len(story.events) == 1
