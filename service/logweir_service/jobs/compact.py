@@ -21,6 +21,8 @@ from logweir_service.journal.segment import Located, Segment, SegmentReader
 from logweir_service.promote import Selection
 from logweir_service.rules import RuleSource, load_texts
 
+from .loud import LoudStories
+
 _LOUD_TEXTS: Final = (b"error", b"critical")
 """A batch without them holds no error, whatever its spaces."""
 
@@ -94,11 +96,11 @@ class _Thinning:
         self._keeping = Keeping(rules.store)
         self._selection = Selection(rules.promote)
         self._decoder = StoredDecoder(self._selection.fields)
-        self._loud_stories: set[str] = set()
+        self._loud = LoudStories()
         if self._keeping:
             self._look_through(segment)
             for first_lsn in asked.neighbours:
-                self._look_into(Segment.found(asked.folder, first_lsn))
+                self._look_into(Segment.found(asked.folder, first_lsn), asked)
 
     def __call__(self, located: Located) -> bytes:
         if not self._keeping or not located.lines:
@@ -107,7 +109,7 @@ class _Thinning:
         places = [place for place, line in enumerate(lines) if line]
         for place, event, loud in zip(places, *self._read(located.lines), strict=True):
             removed = self._keeping.removed(event, Place(located.commit.lsn, place, self._age(located)))
-            if removed and not loud and event.correlation_id not in self._loud_stories:
+            if removed and not loud and event.correlation_id not in self._loud:
                 self.removed[removed] += 1
                 lines[place] = b""
         return joined(lines)
@@ -129,21 +131,19 @@ class _Thinning:
             age = self._age(located)
             for event, loud in zip(*self._read(located.lines), strict=True):
                 if loud:
-                    self._note(event)
+                    self._loud.add(event.correlation_id)
                 rule = self._keeping.rule_of(event)
                 if rule and age < rule.keep_seconds < math.inf:
                     last[rule.name] = located.commit.received + rule.keep_seconds
         self.due = min(last.values(), default=math.inf)
 
-    def _look_into(self, neighbour: Segment) -> None:
+    def _look_into(self, neighbour: Segment, asked: Asked) -> None:
         """Learn which stories stay for an error in another segment."""
         with suppress(FileNotFoundError):  # removed by retention meanwhile
+            if self._loud.add_by_sidecar(neighbour, journal=asked.journal, sidecars=asked.sidecars):
+                return
             for located in SegmentReader(neighbour, passing_over=True):
                 if any(text in located.lines for text in _LOUD_TEXTS):
                     for event, loud in zip(*self._read(located.lines), strict=True):
                         if loud:
-                            self._note(event)
-
-    def _note(self, event: Event) -> None:
-        if event.correlation_id is not None:
-            self._loud_stories.add(event.correlation_id)
+                            self._loud.add(event.correlation_id)
