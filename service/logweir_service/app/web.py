@@ -30,6 +30,7 @@ from logweir_service.expose import (
 from logweir_service.expose.catalogue import Catalogue
 from logweir_service.expose.links import Links
 from logweir_service.expose.pages import Pages, page_routes, static_route
+from logweir_service.expose.safe_headers import SafeHeaders
 from logweir_service.ingest import IngestDoor
 
 from .composition import Service
@@ -86,6 +87,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
         )
     )
     refuse_alike(app, pages)
+    app.add_middleware(SafeHeaders)
     return app
 
 

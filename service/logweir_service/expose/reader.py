@@ -10,6 +10,7 @@ from fastapi import Request
 from logweir_service.access import Tokens
 from logweir_service.errors import Refusal
 
+from .host import is_of_this_machine
 from .session import COOKIE, Sessions
 
 
@@ -43,9 +44,10 @@ class Reader:
         """Let a reader pass.
 
         Raises:
-            Refusal: 401, where a program asks.
+            Refusal: 401, where a program asks, or 403.
             LoginWanted: a browser asks.
         """
+        self._require_own_name(request)
         if self.knows(request):
             return
         if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
@@ -56,7 +58,7 @@ class Reader:
         """Let a reader pass once the journal has been read: before, numbers and stories are half the truth.
 
         Raises:
-            Refusal: 401 or 503.
+            Refusal: 401, 403 or 503.
             LoginWanted: a browser asks.
         """
         await self(request)
@@ -71,10 +73,18 @@ class Reader:
         Raises:
             Refusal: 401 or 403.
         """
+        self._require_own_name(request)
         if self.tokens.grant(request.headers.get("authorization")) is None:
             raise _unauthorized()
         if not self.tokens and "origin" in request.headers:
             raise Refusal(403, "browser_refused", "only programs may ask for this while there are no tokens")
+
+    def _require_own_name(self, request: Request) -> None:
+        if not self.tokens and not is_of_this_machine(request.headers.get("host", "")):
+            message = (
+                "without LOGWEIR_READ_TOKENS this is for its own machine: ask by address, or as localhost"
+            )
+            raise Refusal(403, "unknown_host", message)
 
     def knows(self, request: Request) -> bool:
         """Whether a reader asks."""

@@ -8,6 +8,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
+from logweir_service.expose.host import is_of_this_machine
 from tests.service.expose.asking import INGEST, READ, asked
 
 OPEN = {
@@ -125,3 +126,55 @@ def test_a_session_waits_for_the_journal_like_everybody(tmp_path, monkeypatch):
         assert service("/v1/status", session=session).status_code == 200
         assert service("/metrics", session=session).json()["error"] == "starting"
         assert service("/metrics").json()["error"] == "unauthorized"
+
+
+@pytest.mark.fault(50)
+def test_without_read_tokens_no_page_of_another_site_reads_by_a_name_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGWEIR_RELOAD_ENDPOINT", "true")
+    with asked(tmp_path / "data", monkeypatch, LOGWEIR_READ_TOKENS="") as service:
+        answers = {each: service(*each, url="http://evil.example:7171") for each in guarded(service.app)}
+        refused = {each for each, answer in answers.items() if answer.status_code == 403}
+        assert refused == answers.keys() - {("/v1/events", "POST")}
+        assert answers["/metrics", "GET"].json()["error"] == "unknown_host"
+        for url in ("http://127.0.0.1:7171", "http://localhost", "http://[::1]:7171"):
+            assert service("/metrics", url=url).status_code == 200
+
+
+def test_with_read_tokens_a_service_may_have_any_name(service):
+    assert service("/metrics", url="https://logs.example", token=READ).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost:7171", True),
+        ("LOCALHOST.", True),
+        ("app.localhost", True),
+        ("127.0.0.1", True),
+        ("10.1.2.3:80", True),
+        ("[::1]:7171", True),
+        ("logweir:7171", True),
+        ("", True),
+        ("evil.example", False),
+        ("evil.example.:7171", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("notlocalhost.example:80", False),
+    ],
+)
+def test_names_that_a_stranger_could_have_made_are_told_apart(host, is_ours):
+    assert is_of_this_machine(host) == is_ours
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(OPEN - {"/favicon.ico"}), "/metrics", "/v1/status", "/status", "/", "/nothing", "/-/reload"],
+)
+def test_every_answer_says_that_it_is_to_be_kept_nowhere_and_framed_by_nobody(service, path):
+    for token in ("", READ):
+        headers = service(path, token=token).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
