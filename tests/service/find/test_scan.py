@@ -10,6 +10,7 @@ from logweir_service.find.cursor import Place, read_place
 from logweir_service.find.query import Query
 from logweir_service.find.scan import Bounds, Found, Looked, Scan
 from logweir_service.journal import DataFolder, newest_first
+from tests.service.journal.packed import pack_sealed
 from tests.service.journal.written import commit, flip, opened, segment_paths
 
 BEGAN = datetime(2026, 9, 21, 14, tzinfo=UTC)
@@ -168,6 +169,28 @@ def test_progress_is_told_and_grows(folder):
     assert [each.events for each in told] == sorted(each.events for each in told)
     assert [each.share for each in told] == sorted(each.share for each in told)
     assert [each.oldest for each in told] == sorted((each.oldest for each in told), reverse=True)
+
+
+def test_compressed_segments_are_read_alike(folder):
+    journal = written(folder, *numbered(100))
+    plain = [each for each in Scan(newest_first(journal), Query(), Bounds()) if isinstance(each, Found)]
+    assert len(pack_sealed(folder)) > 3
+    packed = [each for each in Scan(newest_first(journal), Query(), Bounds()) if isinstance(each, Found)]
+    assert packed == plain
+    assert len(packed) == 100
+
+
+@pytest.mark.fault(16)
+def test_segments_that_are_compressed_meanwhile_hide_nothing(folder):
+    journal = written(folder, *numbered(100))
+    told: list[Found | Looked] = []
+    for each in Scan(newest_first(journal), Query(), Bounds()):
+        if not told:
+            pack_sealed(folder)
+        told.append(each)
+    assert [json.loads(each.line)["n"] for each in told if isinstance(each, Found)] == [*reversed(range(100))]
+    assert isinstance(told[-1], Looked)
+    assert told[-1].partial is None
 
 
 @pytest.mark.fault(16)

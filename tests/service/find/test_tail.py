@@ -11,6 +11,7 @@ from logweir_service.find.query import Query
 from logweir_service.find.scan import Found
 from logweir_service.find.tail import BURST_ROWS, Dropped, Tail
 from logweir_service.journal import DataFolder, Follower
+from tests.service.journal.packed import pack_sealed
 from tests.service.journal.written import RECEIVED, commit, flip, opened, segment_paths
 
 
@@ -181,6 +182,16 @@ def test_a_damaged_batch_is_passed_over(journal_and_followers, clock):
     path = segment_paths(journal.folder)[-1]
     flip(path, path.read_bytes().index(b'"n": 2') + 2)
     assert [numbers(each.poll()) for each in tails] == [[1, 3]] * 2
+
+
+@pytest.mark.fault(16)
+def test_it_goes_on_through_segments_that_were_compressed(journal_and_followers, clock):
+    journal, followers = journal_and_followers
+    for first in range(0, 60, 3):
+        commit(journal, lines(first, first + 1, first + 2))
+    tails = [tail(each, clock, after=Place(1, 0)) for each in followers]
+    assert len(pack_sealed(journal.folder)) > 3
+    assert [numbers(each.poll()) for each in tails] == [[*range(1, 60)]] * 2
 
 
 @pytest.mark.fault(16)
