@@ -154,7 +154,8 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         children=children,
         searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
         tails=Tails(
-            Follower(folder.journal, durable=lambda: journal.last_lsn), stopping=lambda: service.stopping
+            Follower(folder.journal, durable=lambda: journal.last_lsn, last=journal.place_of_last),
+            stopping=lambda: service.stopping,
         ),
         sentry=sentry,
         refusals=refusals,

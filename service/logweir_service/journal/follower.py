@@ -8,25 +8,39 @@ from pathlib import Path
 from logweir_service.event import StoredBatch
 
 from .places import Places
-from .segment import segments
+from .segment import Segment, segments
+
+_ALL = (1 << 63) - 1
 
 
 class Follower:
     """Gives the batches behind any commit, and remembers how far it has walked through the newest segment.
 
-    Who knows which commit is the last durable one hands in `durable`; without it, what is whole counts. One
-    thread at a time.
+    Who knows which commit is the last durable one hands in `durable`; without it, what is whole counts. Where
+    that commit stands (its segment's first commit, its number, its place) can be told by `last`, so that
+    nothing before it has to be walked through. One thread at a time.
     """
 
-    def __init__(self, folder: Path, *, durable: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: Callable[[], int] | None = None,
+        last: Callable[[], tuple[int, int, int] | None] = lambda: None,
+    ) -> None:
         self._folder = folder
         self._durable = durable
+        self._last = last
         self._newest: Places | None = None
 
     def last_lsn(self) -> int:
         """The last commit there is; 0 where there is none."""
         if self._durable is not None:
-            return self._durable()
+            last_lsn = self._durable()
+            if self._newest is None and (last := self._last()) is not None:
+                first_lsn, lsn, place = last
+                self._newest = Places(Segment.found(self._folder, first_lsn), begin=(lsn, place))
+            return last_lsn
         newest = self._look()
         if newest is None:
             return 0
@@ -55,12 +69,12 @@ class Follower:
         if after_lsn >= last:
             return
         newest = self._newest
-        if newest is not None and after_lsn + 1 >= newest.segment.first_lsn:
+        if newest is not None and after_lsn + 1 >= newest.first_lsn:
             self._walk(newest, last)
             if newest.last_lsn >= last:
                 yield newest
                 return
-        newest = self._look()
+        newest = self._look(after_lsn)
         known = segments(self._folder)
         for number, segment in enumerate(known):
             following = known[number + 1].first_lsn if number + 1 < len(known) else _ALL
@@ -71,12 +85,17 @@ class Follower:
             if self._walk(places, last):
                 yield places
 
-    def _look(self) -> Places | None:
-        """The newest segment. Only that is remembered: others may be written anew, and places change."""
+    def _look(self, after_lsn: int = _ALL) -> Places | None:
+        """The newest segment, as far as it stands behind a commit.
+
+        Only that is remembered: others may be written anew, and places change.
+        """
         known = segments(self._folder)
         if not known:
             return None
-        if self._newest is None or self._newest.segment.first_lsn != known[-1].first_lsn:
+        newest, first_lsn = self._newest, known[-1].first_lsn
+        is_newest = newest is not None and newest.segment.first_lsn == first_lsn
+        if newest is None or not is_newest or max(after_lsn + 1, first_lsn) < newest.first_lsn:
             self._newest = Places(known[-1])
         return self._newest
 
@@ -86,6 +105,3 @@ class Follower:
         except FileNotFoundError:
             return False
         return True
-
-
-_ALL = (1 << 63) - 1

@@ -142,6 +142,12 @@ class Journal:
         """Where the next group will stand."""
         return Position(self.last_lsn, self._active.first_lsn, self._active.size)
 
+    def place_of_last(self) -> tuple[int, int, int] | None:
+        """The active segment's first commit, the last durable one, and where that begins, if it does in it."""
+        last_lsn, active = self.last_lsn, self._active
+        offset = active.offset_of(last_lsn)
+        return None if offset is None else (active.first_lsn, last_lsn, offset)
+
     def begin(self, received: float) -> Group:
         """Start a group."""
         return Group(received=received, first_lsn=self.last_lsn + 1)

@@ -33,13 +33,16 @@ class PlacedBatch:
 class Places:
     """The batches of one segment as far as it was walked through, which can be gone on with as it grows."""
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self, segment: Segment, *, begin: tuple[int, int] | None = None) -> None:
+        """Begin with the commit that `begin` names, and the place that it names, or with the first."""
         self.segment = segment
-        self.last_lsn = segment.first_lsn - 1
+        self.first_lsn = begin[0] if begin else segment.first_lsn
+        """Nothing before it is known."""
+        self.last_lsn = self.first_lsn - 1
         """Of the batches found."""
         self._lsns, self._received = array("Q"), array("d")
         self._begins, self._ends, self._counts = array("Q"), array("Q"), array("Q")
-        self._end = 0
+        self._end = begin[1] if begin else 0
 
     def walk(self, last_lsn: int) -> None:
         """Go on up to commit `last_lsn`, or to where the segment ends for now.

@@ -35,7 +35,7 @@ def followed(path, *, max_segment_bytes=1000):
     """A journal that is being written, and two who follow it: as its owner, and from outside."""
     folder = DataFolder(path)
     with opened(folder, max_segment_bytes=max_segment_bytes) as (journal, _, _):
-        owner = Follower(folder.journal, durable=lambda: journal.last_lsn)
+        owner = Follower(folder.journal, durable=lambda: journal.last_lsn, last=journal.place_of_last)
         yield journal, (owner, Follower(folder.journal))
 
 
@@ -156,6 +156,18 @@ def test_who_is_far_behind_is_told_how_many_events_are_passed_over(journal_and_f
         assert follow.poll() == []
     commit(journal, lines(1000), received=late.now)
     assert numbers(follow.poll()) == [1000]
+
+
+def test_an_owner_walks_through_nothing_that_was_there_before(tmp_path):
+    with followed(tmp_path / "data", max_segment_bytes=1 << 20) as (journal, (owner, other)):
+        for number in range(100):
+            commit(journal, lines(number))
+        walked = {}
+        for name, follower in (("owner", owner), ("other", other)):
+            follow = Tail(follower, Query())
+            follow.poll()
+            walked[name] = len(follower._newest._lsns)
+        assert walked == {"owner": 0, "other": 100}
 
 
 def test_large_events_are_shown_in_steps_of_bounded_size(journal_and_followers, clock):
