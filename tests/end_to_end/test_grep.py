@@ -75,10 +75,10 @@ def wait_until(holds):
         time.sleep(0.1)
 
 
-def on_terminal(command, columns):
-    """What a terminal of this width gets to see."""
+def on_terminal(command, columns, lines=200):
+    """What a terminal of this size gets to see."""
     owner, terminal = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(columns), "LINES": "200", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm"}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(command, stdout=terminal, env=environment):
         os.close(terminal)
@@ -139,4 +139,7 @@ def test_a_story_reaches_a_terminal_in_colour_unless_that_is_refused(tmp_path):
     assert b"\x1b[" not in logweir(*command[3:]).stdout
     assert b"\x1b[" in logweir(*command[3:], "--color=always", NO_COLOR="1").stdout
     assert max(map(len, on_terminal([*command, "--color=never"], 40))) <= 40
+    short, long = (on_terminal(command, 80, lines=lines) for lines in (50, 3))
+    assert long[: len(short) - 1] == short[:-1]
+    assert long[len(short)] == short[0]
     assert max(map(len, on_terminal([*command, "--color=never", "--wide"], 40))) > 40

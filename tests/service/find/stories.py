@@ -1,9 +1,11 @@
 """Stories for tests: events of two services, by when they end and what they are inside of."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from hypothesis import strategies as st
 
 from logweir_service.event import StoredEvent
 
@@ -57,3 +59,19 @@ EXAMPLE = [
     event(2.315, "payment.failed", level="error", parent_span_id="q", error_type="PaymentFailed"),
 ]
 """The story that docs/stories.md shows: the clock of payments is 5 s ahead, and the bank takes 2 s."""
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from("abc"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+known_keys = st.sampled_from(
+    "timestamp level event service correlation_id duration_seconds span_id parent_span_id span_kind "
+    "exception exception_text profile user_id message http_request_method frames".split()
+)
+moments = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+
+odd_events = st.dictionaries(known_keys, anything | moments, max_size=12).map(
+    lambda odd: json.dumps(odd).encode()
+)
+"""Lines of events with known fields that hold anything."""

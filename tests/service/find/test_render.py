@@ -3,10 +3,14 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from logweir_service.event import StoredEvent
 from logweir_service.find import Look, render_rows, render_story, timeline
+from logweir_service.find.look import columns
 
-from .stories import EXAMPLE, event, raising, span, stored
+from .stories import EXAMPLE, event, odd_events, raising, span, stored
 
 FRAMES = [
     {"filename": "site-packages/x.py", "lineno": 1, "function": "run", "in_app": False},
@@ -201,6 +205,17 @@ def test_a_story_of_another_id_than_its_correlation_id_says_so_and_names_those_t
     lines = [*render_story(story, title="user u\x1b7")]
     assert lines[0] == "user u\\x1b7: 2 events, 0 errors, 1 service (shop)"
     assert [line.split()[-1] for line in lines if "shop  info" in line] == ["c1", "c2"]
+
+
+@pytest.mark.fault(38)
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(odd_events | st.binary(max_size=20), max_size=6), st.integers(1, 200), st.booleans())
+def test_whatever_events_hold_every_line_is_visible_and_fits(lines, width, colour):
+    story = timeline([StoredEvent(lsn, 0, 0.0, line) for lsn, line in enumerate(lines)])
+    for line in render_story(story, Look(colour=colour, width=width), rows_on_screen=3):
+        shown = ANSI.sub("", line)
+        assert shown.isprintable()
+        assert columns(shown) <= width
 
 
 def test_nothing_renders_as_nothing():

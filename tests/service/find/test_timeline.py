@@ -1,6 +1,5 @@
-import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from logweir_service.event import StoredEvent
 from logweir_service.find import timeline
 
-from .stories import BEGIN, event, raising, span, stored
+from .stories import BEGIN, event, odd_events, raising, span, stored
 
 CALL: dict[str, Any] = {"name": "external.call", "span_kind": "client"}
 SERVED: dict[str, Any] = {"service": "payments", "span_kind": "server"}
@@ -279,21 +278,6 @@ def test_texts_of_rows_are_visible_and_fields_are_as_sent(hostile):
         assert hostile.encode("unicode_escape").decode() in text
     assert row.exceptions()[0].headline.isprintable()
     assert row.fields["message"] == f"a{hostile}b"
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from("abc"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-known_keys = st.sampled_from(
-    "timestamp level event service correlation_id duration_seconds span_id parent_span_id span_kind "
-    "exception exception_text profile user_id message http_request_method frames".split()
-)
-moments = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
-odd_events = st.dictionaries(known_keys, anything | moments, max_size=12).map(
-    lambda odd: json.dumps(odd).encode()
-)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])  # the first text takes Hypothesis a second
