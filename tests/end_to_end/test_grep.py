@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -143,3 +144,74 @@ def test_a_story_reaches_a_terminal_in_colour_unless_that_is_refused(tmp_path):
     assert long[: len(short) - 1] == short[:-1]
     assert long[len(short)] == short[0]
     assert max(map(len, on_terminal([*command, "--color=never", "--wide"], 40))) > 40
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """A service with 2,300 events of one user in two stories, and others."""
+    with LiveService(tmp_path / "data") as service:
+        begin = datetime(2026, 11, 21, tzinfo=UTC)
+        events = [
+            {
+                "event": f"n{number}",
+                "service": "shop",
+                "level": "info",
+                "timestamp": (begin + timedelta(seconds=number)).isoformat(),
+                "correlation_id": f"c{number % 2}",
+                "trace_id": "t1",
+                "event_id": f"e{number}",
+                "user_id": "u1",
+            }
+            for number in range(2_300)
+        ]
+        other = {
+            "event": "other",
+            "service": "shop",
+            "level": "info",
+            "user_id": "u2",
+            "correlation_id": "c9",
+        }
+        lines = [json.dumps(event).encode() for event in reversed([*events, other])]
+        for place in range(0, len(lines), 700):
+            assert service.post(b"\n".join(lines[place : place + 700])).json()["rejected_count"] == 0
+        yield service
+
+
+@pytest.mark.fault(50)
+def test_long_stories_come_whole_from_a_service_by_any_of_their_ids(busy):
+    for arguments, numbers in {
+        ("--user-id", "u1"): range(2_300),
+        ("t1",): range(2_300),
+        ("c1",): range(1, 2_300, 2),
+        ("e7",): [7],
+        ("--event-id", "e2299"): [2299],
+        ("--trace-id", "t1", "--limit", "1500"): range(1_500),
+        ("c0", "--since", "2026-11-21T00:10:00Z", "--until", "2026-11-21T00:11:00Z"): range(600, 660, 2),
+        ("u1",): [],
+        ("--user-id", "u"): [],
+    }.items():
+        for place in (["--url", busy.url], ["--data", busy.data]):
+            answer = logweir("grep", *arguments, "--json", *place)
+            found = [json.loads(line)["event"] for line in answer.stdout.splitlines()]
+            assert found == [f"n{number}" for number in numbers], arguments
+            assert answer.returncode == (0 if numbers else 1)
+
+
+@pytest.mark.fault(50)
+def test_a_story_as_data_comes_in_pages_that_miss_nothing(busy):
+    for form in ("json", "ndjson"):
+        found, cursor = [], ""
+        while True:
+            answer = busy.get(f"/c/c1.{form}?limit=500{cursor and f'&cursor={cursor}'}")
+            assert answer.status == 200
+            if form == "json":
+                found += [event["event"] for event in answer.json()["events"]]
+                cursor = answer.json()["next"]
+            else:
+                found += [json.loads(line)["event"] for line in answer.data.splitlines()]
+                cursor = answer.headers.get("Logweir-Next")
+            if not cursor:
+                break
+        assert found == [f"n{number}" for number in range(1, 2_300, 2)]
+    assert busy.get("/c/c1.json?cursor=x").json()["error"] == "invalid_request"
+    assert busy.get("/c/c.json").status == busy.get("/c/%25.json").status == 404

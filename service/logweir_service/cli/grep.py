@@ -15,7 +15,7 @@ from logweir_service.settings import read_settings
 from .asked import moment, refusing
 from .commands import Commands, add_data_option
 from .following import News, news_of_folder, news_of_service
-from .looked_up import ANY_KIND, LookedUp, Wanted, at_service, by_any_id, in_folder
+from .looked_up import LookedUp, Wanted, at_service, by_any_id, in_folder
 from .outcome import NOTHING_FOUND, USAGE
 from .stored import write_stored
 from .terminal import add_look_options, chosen_look, rows_on_screen
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         news = news_of_folder(folder, options.kind, options.id)
     wanted = Wanted(options.id, options.kind or "correlation_id", options.since, options.until, options.limit)
     if options.kind is None:
-        kind, found = by_any_id(look_up, wanted, kinds=["correlation_id"] if options.url else ANY_KIND)
+        kind, found = by_any_id(look_up, wanted)
     else:
         kind, found = wanted.kind, look_up(wanted)
     _say_how_it_was_found(options, kind, found)

@@ -85,13 +85,9 @@ def at_service(url: str, *, token: str) -> LookUp:
     return look_up
 
 
-ANY_KIND: Final[tuple[IdKind, ...]] = ("correlation_id", "trace_id", "event_id")
-
-
-def by_any_id(
-    look_up: LookUp, wanted: Wanted, *, kinds: Sequence[IdKind] = ANY_KIND
-) -> tuple[IdKind, LookedUp]:
+def by_any_id(look_up: LookUp, wanted: Wanted) -> tuple[IdKind, LookedUp]:
     """What has this correlation id; else this trace id; else this event id; and which it was."""
+    kinds: tuple[IdKind, ...] = ("correlation_id", "trace_id", "event_id")
     for kind in kinds:
         found = look_up(replace(wanted, kind=kind))
         if found.events or found.partial:
