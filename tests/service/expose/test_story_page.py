@@ -131,6 +131,12 @@ def test_a_story_tells_what_it_was_and_its_error_before_its_rows():
     assert told.index("lib/routing.py") > told.index("All 2 frames")
 
 
+def test_an_error_that_brings_neither_exception_nor_type_is_called_by_its_event():
+    page = get("/c/c1", [stored(1), stored(2, level="error", event="payment.refused", message="no money")])
+    assert page.status_code == 200
+    assert "payment.refused : no money" in text_of(page.text)
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_what_events_hold_is_shown_as_text_in_every_field(value):
     names = (
