@@ -93,7 +93,7 @@ class Compaction:
         if answer.damage:
             await asyncio.wrap_future(keeper.mend(found.segment, journal.identifier))
             raise OSError(f"it is damaged: {answer.damage}")
-        if await asyncio.wrap_future(keeper.swap(found.segment)):
+        if not answer.is_gone and await asyncio.wrap_future(keeper.swap(found.segment)):
             self._count(answer)
         self._failed.pop(found.first_lsn, None)
 

@@ -48,6 +48,8 @@ class Asked(msgspec.Struct, kw_only=True):
 class Answer(msgspec.Struct):
     """What was done."""
 
+    is_gone: bool = False
+    """Retention has removed it meanwhile."""
     damage: str = ""
     """Why it was not done: what is wrong with the segment."""
     before_bytes: int = 0
@@ -79,6 +81,10 @@ def compact(asked: Asked, *, disk: Disk | None = None) -> Answer:
         thinning = _Thinning(asked, segment)
         before = segment.path.stat().st_size
         fresh = rewrite(disk, segment, asked.journal, edit=thinning, due=thinning.due)
+    except FileNotFoundError:
+        if segment.path.exists() or segment.packed.path.exists():
+            raise
+        return Answer(is_gone=True)
     except Damaged as damage:
         return Answer(damage=str(damage))
     removed = [(*each, count) for each, count in thinning.removed.items()]

@@ -111,6 +111,23 @@ def test_neighbour_that_retention_has_removed_is_passed_over(folder):
     assert left_of_first(folder, neighbours=[2]) == []
 
 
+def test_segment_that_retention_has_removed_is_no_failure(folder):
+    two_segments(folder)
+    segments(folder.journal)[0].path.unlink()
+    asked = Asked(
+        journal=folder.identify(),
+        folder=folder.journal,
+        sidecars=folder.index,
+        first_lsn=1,
+        neighbours=[],
+        rules=[],
+        pack_labels=None,
+        now=RECEIVED,
+    )
+    assert compact(asked).is_gone
+    assert [*folder.journal.glob("*.tmp")] == []
+
+
 def test_without_rules_every_event_stays(folder):
     two_segments(folder)
     assert left_of_first(folder, neighbours=[], rules="version: 1\n") == [1, 2, 3]
