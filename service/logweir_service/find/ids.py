@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
@@ -82,9 +81,12 @@ def has_id(ids: Ids, kind: IdKind, value: str) -> bool:
 
 
 def needles(value: str) -> tuple[bytes, ...]:
-    """What of it stands in every line that has this id, as one of the ways in which senders write JSON."""
+    """One of these stands in every line that has this id, in whichever of JSON's ways it is written.
+
+    A sender may write any character as a number, and some write those beyond ASCII so.
+    """
+    numbered = b"\\u00" if value.isascii() else b"\\u"
     if _WHOLE.fullmatch(value):
-        return (value.encode(),)
+        return value.encode(), numbered
     quoted = msgspec.json.encode(value.encode("utf-8", "replace").decode())
-    ways = {quoted, json.dumps(value).encode(), quoted.replace(b"/", b"\\/")}
-    return tuple(sorted(ways))
+    return tuple({quoted: None, quoted.replace(b"/", b"\\/"): None, numbered: None})

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from logweir_service.find import ActiveIndex, Stories
+from logweir_service.find import ActiveIndex, Asked, Stories
 from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
 from tests.service.find.scanned import Scanned
 
@@ -112,3 +112,25 @@ def test_a_story_can_be_walked_through_without_being_held():
     for event in Stories(scan).stored("c1"):
         assert event.line
     assert scan.most_held < 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "written"),
+    [
+        ("caf\u00e9", b"caf\\u00E9"),
+        ("a-1", b"\\u0061-1"),
+        ("123", b"\\u003123"),
+        ("a&b", b"a\\u0026b"),
+        ("/\u65e5", b"\\/\\u65e5"),
+    ],
+)
+def test_id_whose_characters_were_sent_as_numbers_is_found_without_an_index(parts, wanted, written):
+    journal, _, commit = parts
+    line_with_it = b'{"timestamp":"2026-09-21T14:13:10Z","correlation_id":"%s","event_id":"%s"}'
+    commit(line_with_it % (b"other", written), line("other", 20))
+    found = Stories(journal.reader)
+    for _ in range(2):
+        page = found.read(found.plan(Asked(wanted, "event_id")))
+        assert seconds(page.events) == [b"10"]
+        while len(journal.reader.segments()) == 1:
+            commit(line("other", 30))
