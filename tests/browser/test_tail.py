@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from playwright.sync_api import Page, Route, expect
@@ -40,7 +41,8 @@ def test_a_pause_holds_events_back_and_lets_none_of_them_go(open_page, service):
     is_live(page)
     page.get_by_role("button", name="Pause").click()
     send(service, *({"event": "tail.held", "number": number} for number in range(3)))
-    expect(page.locator("[data-state-text]")).to_have_text("paused, 3 waiting")
+    expect(page.locator("[data-state-text]")).to_have_text("paused")
+    expect(page.locator("[data-held]")).to_have_text("3")
     expect(page.locator("#tail tbody tr[data-place]")).to_have_count(0)
     page.keyboard.press("p")
     expect(page.locator("#tail tbody tr[data-place]")).to_have_count(3)
@@ -54,6 +56,42 @@ def test_what_was_passed_by_is_counted(open_page, service):
     send(service, *({"event": "tail.flood", "number": number} for number in range(620)))
     expect(page.locator("[data-dropped]")).to_have_text("120")
     expect(page.locator("[data-dropped-part]")).to_be_visible()
+
+
+def test_what_somebody_reads_does_not_run_away(open_page, service):
+    page = open_page("/tail?q=tail.read")
+    is_live(page)
+    send(service, {"event": "tail.read", "tags": {"till": "7"}})
+    page.locator("#tail tbody tr[data-place] summary").click()
+    expect(page.get_by_role("rowheader", name="tags")).to_be_visible()
+    expect(page.locator("[data-state-text]")).to_have_text("paused")
+
+
+def test_at_most_500_rows_are_kept_and_none_is_there_twice(open_page, service):
+    page = open_page("/tail?q=tail.many")
+    is_live(page)
+    send(service, *({"event": "tail.many", "number": number} for number in range(620)))
+    expect(page.locator("[data-shown]")).to_have_text("620")
+    rows = page.locator("#tail tbody tr[data-place]")
+    expect(rows).to_have_count(500)
+    assert len({*rows.evaluate_all("rows => rows.map(row => row.dataset.place)")}) == 500
+    expect(rows.first).to_contain_text("number=619")
+
+
+def test_the_form_filters_and_a_row_leads_to_its_story(open_page, service):
+    page = open_page("/tail")
+    page.get_by_role("searchbox", name="Only events with").fill("event:tail.led level:>=warning")
+    page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile(r"/tail\?q=event%3Atail\.led"))
+    is_live(page)
+    send(
+        service, {"event": "tail.led"}, {"event": "tail.led", "level": "error", "correlation_id": "tail-led"}
+    )
+    row = page.locator("#tail tbody tr[data-place]")
+    expect(row).to_have_count(1)
+    row.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/c/tail-led#e\d+-1$"))
+    expect(page.locator("tr:target")).to_contain_text("tail.led")
 
 
 def test_what_an_event_brings_is_text_here_too(open_page, service):

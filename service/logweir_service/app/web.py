@@ -82,6 +82,7 @@ def http(service: Service, reload: Reload | None = None) -> FastAPI:
             reader.when_started,
             run=service.searching,
             find=find,
+            look_up=service.looking,
             journal=pipeline.journal.identifier,
             last_lsn=lambda: pipeline.journal.last_lsn,
         )

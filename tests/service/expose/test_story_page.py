@@ -195,8 +195,8 @@ def test_an_id_that_nothing_is_stored_under_says_what_to_try():
     assert "Nothing is stored under this id" in answer.text
 
 
-@pytest.mark.parametrize("identifier", ["%", "..", "a b", "*", "' OR 1=1 --", ".*"])
-def test_any_id_can_be_asked_for_and_is_looked_up_as_it_is(identifier):
+@pytest.mark.parametrize("identifier", ["%", "..", "a:b", "*", "' OR 1=1 --", ".*", "x" * 129, "\x00"])
+def test_an_id_is_looked_up_as_it_is_or_not_at_all(identifier):
     asked: list[str] = []
     app, pages = FastAPI(openapi_url=None), Pages(version="0.0")
 
@@ -212,7 +212,7 @@ def test_any_id_can_be_asked_for_and_is_looked_up_as_it_is(identifier):
             return await client.get(httpx.URL("http://logweir/c/x").copy_with(raw_path=quoted(identifier)))
 
     assert asyncio.run(ask()).status_code == 404
-    assert asked == [identifier]
+    assert asked == ([identifier] if identifier in ("..", "a:b") else [])
 
 
 def quoted(identifier: str) -> bytes:

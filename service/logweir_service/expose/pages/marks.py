@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 from zlib import crc32
 
-from logweir_service.find import Row, visible
+from logweir.fields import CORRELATION_ID
+from logweir_service.find import Moment, Row, visible
 from logweir_service.lenient import read_moment
 
 from .fields import Field, fields_of, lines_visible
@@ -133,6 +134,14 @@ def json(row: Row) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
+def story(moment: Moment) -> str:
+    """The path of an event in its story; empty where it has none."""
+    correlation_id = moment.identifier("correlation_id") or ""
+    if not CORRELATION_ID.fullmatch(correlation_id):
+        return ""
+    return f"/c/{quote(correlation_id, safe='')}#e{moment.stored.lsn}-{moment.stored.index}"
+
+
 def quotable(text: str) -> str:
     """A text to be put between the quotes of a query."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
@@ -157,7 +166,7 @@ def _moment(value: Any) -> datetime | None:
 
 _ALL: Final = (
     *(after, ago, clock, count, day, duration, fields, hue, iso, json, lines, number, quotable, seen, short),
-    *(size, without_user),
+    *(size, story, without_user),
 )
 
 shown: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType({each.__name__: each for each in _ALL})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -13,12 +13,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 
-from logweir.fields import MAX_CORRELATION_ID
+from logweir.fields import CORRELATION_ID
 from logweir_service.event import identity
 from logweir_service.expose.story import Chapter, Find
 from logweir_service.find import Row, Timeline, timeline, visible
 
+from .headers import page_headers
 from .marks import url
 from .page import Pages
 from .summary import summary_of
@@ -69,9 +71,13 @@ def story_page(
     find: Find,
     *,
     journal: UUID,
+    identify: Callable[[str], Awaitable[str | None]] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> APIRouter:
-    """The route of a story's page, for whom `reader` lets pass; its events are of `journal`."""
+    """The route of a story's page, for whom `reader` lets pass; its events are of `journal`.
+
+    `identify` tells the path of the story that another id, such as a trace's, belongs to.
+    """
     routes = APIRouter(dependencies=[Depends(reader)], include_in_schema=False)
 
     @routes.get("/c/{identifier}")
@@ -81,11 +87,12 @@ def story_page(
         opened: Annotated[str, Query(alias="open", max_length=40)] = "",
         cursor: Annotated[str | None, Query(max_length=64)] = None,
     ) -> Response:
-        if len(identifier) > MAX_CORRELATION_ID:
+        if not CORRELATION_ID.fullmatch(identifier):
             return unknown(identifier)
         chapter = await find(identifier, _WHOLE, cursor)
         if not chapter.events and cursor is None and chapter.partial is None:
-            return unknown(identifier)
+            path = await identify(identifier) if identify else None
+            return RedirectResponse(path, 303, page_headers()) if path else unknown(identifier)
         return await run_in_threadpool(show, identifier, chapter, start, _place(opened), cursor)
 
     def unknown(identifier: str) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from logweir.fields import CORRELATION_ID
 from logweir_service.find import Row, Timeline, visible
 
 _OUTCOMES: Final = frozenset({"success", "failure", "cancelled", "unknown"})
@@ -28,7 +29,8 @@ class Summary:
     versions: Mapping[str, str]
     """The newest that each service tells, by its name."""
     trace_ids: tuple[str, ...]
-    """An event without one belongs to the trace that its correlation id names."""
+    """Those that are of the grammar of ids; an event without one belongs to the trace that its correlation id
+    names."""
 
 
 def summary_of(timeline: Timeline) -> Summary:
@@ -56,9 +58,9 @@ def summary_of(timeline: Timeline) -> Summary:
 
 def _trace_id(row: Row) -> str | None:
     own, correlation_id = row.identifier("trace_id"), row.identifier("correlation_id")
-    if own is None and correlation_id and _TRACE_ID.fullmatch(correlation_id):
-        return correlation_id
-    return own
+    if own is not None:
+        return own if CORRELATION_ID.fullmatch(own) else None
+    return correlation_id if correlation_id and _TRACE_ID.fullmatch(correlation_id) else None
 
 
 def _main(rows: Sequence[Row]) -> Row | None:

@@ -20,7 +20,13 @@ _EVENTS: Final = 50
 _SECONDS: Final = 2.0
 
 
-def tail_page(pages: Pages, reader: Callable[..., Any], search: Searcher) -> APIRouter:
+_ITS_LAST: Final = 10**9 - 1
+"""Stands for the last event of a commit."""
+
+
+def tail_page(
+    pages: Pages, reader: Callable[..., Any], search: Searcher, *, last_lsn: Callable[[], int]
+) -> APIRouter:
     """The route of the live tail, for whom `reader` lets pass."""
     routes = APIRouter(dependencies=[Depends(reader)], include_in_schema=False)
 
@@ -31,6 +37,7 @@ def tail_page(pages: Pages, reader: Callable[..., Any], search: Searcher) -> API
     ) -> Response:
         asked = Asked(text=q.strip(), where=where.strip(), age="1h")
         fault, answer, status = "", Answer(()), 200
+        after = f"{last_lsn()}:{_ITS_LAST}"
         try:
             answer = await search(asked, limit=_EVENTS, deadline_seconds=_SECONDS)
         except Refusal as refusal:
@@ -42,6 +49,7 @@ def tail_page(pages: Pages, reader: Callable[..., Any], search: Searcher) -> API
             status=status,
             asked=asked,
             fault=fault,
+            after=after,
             moments=[read(event) for event in answer.events],
         )
 

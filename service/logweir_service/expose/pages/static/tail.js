@@ -147,11 +147,16 @@ const fill = (details, event, line, path) => {
   details.append(inside);
 };
 
+const STATES = { connecting: "connecting", live: "live", lost: "connection lost, trying again", ended: "ended: reload the page" };
+
+let state = "connecting";
+let stateText = STATES.connecting;
 let paused = false;
 let held = [];
 let waiting = [];
 let seen = 0;
 let dropped = 0;
+let newest = [0, -1];
 
 const tell = (state, text) => {
   part("state").dataset.state = state;
@@ -163,21 +168,30 @@ const count = () => {
   part("shown").textContent = seen.toLocaleString("en");
   part("dropped").textContent = dropped.toLocaleString("en");
   part("dropped-part").hidden = dropped === 0;
-  if (paused) tell("paused", `paused${held.length ? `, ${held.length.toLocaleString("en")} waiting` : ""}`);
+  part("held").textContent = held.length.toLocaleString("en");
+  part("held-part").hidden = held.length === 0;
 };
 
 // Rows are added ten times a second: a flood of events costs ten layouts, not thousands.
 const flush = () => {
   const rows = waiting.slice(-most).reverse();
   waiting = [];
-  for (const row of body.querySelectorAll("tr.day")) row.remove();
   body.prepend(...rows.map(([line, place]) => rowOf(JSON.parse(line), line, place)));
   while (body.rows.length > most) body.lastElementChild.remove();
   part("waiting").hidden = body.rows.length > 0;
   count();
 };
 
+// Places are "commit:index"; what the page came with may come once more.
+const isBehind = (place) => {
+  const [commit, index] = place.split(":").map(Number);
+  if (commit < newest[0] || (commit === newest[0] && index <= newest[1])) return false;
+  newest = [commit, index];
+  return true;
+};
+
 const add = (line, place) => {
+  if (!isBehind(place)) return;
   seen += 1;
   if (paused) {
     held.push([line, place]);
@@ -200,13 +214,19 @@ const pause = () => {
     waiting.push(...held);
     held = [];
     flush();
-    tell("live", "live");
   }
+  tell(paused ? "paused" : state, paused ? "paused" : stateText);
   count();
 };
 
+const reached = (next, text = STATES[next]) => {
+  state = next;
+  stateText = text;
+  tell(paused ? "paused" : state, paused ? "paused" : text);
+};
+
 let source;
-let last = body?.querySelector("tr[data-place]")?.dataset.place;
+let last = "";
 let patience = 1000;
 
 const follow = () => {
@@ -215,11 +235,12 @@ const follow = () => {
   source = new EventSource(url);
   source.addEventListener("open", () => {
     patience = 1000;
-    tell(paused ? "paused" : "live", paused ? "paused" : "live");
+    reached("live");
   });
+  source.addEventListener("end", () => reached("lost"));
   source.addEventListener("error", (event) => {
     if (event.target.readyState === EventSource.CLOSED) return again(url);
-    tell("lost", "connection lost, trying again");
+    reached("lost");
   });
   source.addEventListener("message", (message) => {
     last = message.lastEventId || last;
@@ -233,12 +254,12 @@ const follow = () => {
 
 // A browser gives up where it is answered but not with events, as by a service that is starting.
 const again = async (url) => {
-  tell("lost", "connection lost, trying again");
+  reached("lost");
   const enough = new AbortController();
   const status = await fetch(url, { signal: enough.signal }).then((answer) => answer.status, () => 0);
   enough.abort();
   if (status >= 400 && status < 500 && status !== 429) {
-    return tell("ended", status === 401 ? "ended: reload the page to log in" : "ended: reload the page");
+    return reached("ended", status === 401 ? "ended: reload the page to log in" : STATES.ended);
   }
   setTimeout(follow, patience);
   patience = Math.min(patience * 2, 30000);
@@ -247,6 +268,11 @@ const again = async (url) => {
 addEventListener("pagehide", () => source?.close());
 
 if (frame) {
+  // After "back" the page may be as it was left, with its stream closed.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  // What somebody reads must not run away.
+  body.addEventListener("toggle", (event) => event.target.open && !paused && pause(), true);
+  for (const row of [...body.querySelectorAll("tr[data-place]")].reverse()) isBehind(row.dataset.place);
   part("pause").addEventListener("click", pause);
   part("clear").addEventListener("click", () => {
     body.replaceChildren();
