@@ -36,7 +36,8 @@ from logweir_service.status.trends import LastHour
 from logweir_service.telemetry import Telemetry
 
 from .in_force import read_rules
-from .watch import watch, watch_tails
+from .indexing import Indexing
+from .watch import watch, watch_index, watch_tails
 
 _log = logging.getLogger("logweir_service")
 
@@ -52,6 +53,7 @@ class Service:
     promotion: Worker
     catalogue: Catalogue
     """Which segments there are, and which have an index."""
+    indexing: Indexing
     looking: Looking
     children: Children
     searching: Searching
@@ -144,12 +146,14 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
     refusals = Refusals(lambda status, code: telemetry.requests.labels(str(status), code).inc())
     hour = LastHour([bound for bound, _ in commits(telemetry.commit_seconds)][:-1])
     children = Children()
+    indexing = Indexing(catalogue, index, folder.disk, pipeline.keeper.has_room)
     service = Service(
         settings=settings,
         rules=found.rules,
         pipeline=pipeline,
         promotion=promotion,
         catalogue=catalogue,
+        indexing=indexing,
         looking=Looking(stories, catalogue, children, last_lsn=lambda: journal.last_lsn),
         children=children,
         searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
@@ -163,6 +167,7 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         reset_counters=reset_counters,
     )
     watch(pipeline, promotion)
+    watch_index(telemetry, indexing)
     watch_tails(telemetry, service.tails)
     telemetry.loaded(pipeline.clock())
     return service

@@ -35,7 +35,8 @@ async def running(service: Service) -> AsyncIterator[None]:
     """
     pipeline = service.pipeline
     loop = asyncio.get_running_loop()
-    committing = compacting = None
+    committing = None
+    background: list[asyncio.Task[None]] = []
     verifying = threading.Event()
     try:
         if resumed := await _recover(service):
@@ -43,16 +44,17 @@ async def running(service: Service) -> AsyncIterator[None]:
             committing = asyncio.create_task(pipeline.run())
             if service.sentry != "unusable":
                 service.promotion.start()
-            compacting = asyncio.create_task(_compaction(service).run())
+            background = [*map(asyncio.create_task, (_compaction(service).run(), service.indexing.run()))]
             if resumed.covered is not None:
                 loop.run_in_executor(None, _verify, service, resumed.covered, verifying)
         yield
     finally:
         service.stopping = True
         verifying.set()
-        if compacting is not None:
-            compacting.cancel()
-            await asyncio.wait([compacting])
+        for task in background:
+            task.cancel()
+        if background:
+            await asyncio.wait(background)
         pipeline.drain()
         if committing is not None:
             await committing

@@ -7,6 +7,8 @@ from logweir_service.pipeline import BOUNDS, Pipeline
 from logweir_service.promote import Worker
 from logweir_service.telemetry import Telemetry
 
+from .indexing import Indexing
+
 
 def watch(pipeline: Pipeline, promotion: Worker) -> None:
     """Expose what stages keep count of by themselves, read at each scrape."""
@@ -25,6 +27,23 @@ def watch_tails(telemetry: Telemetry, tails: Tails) -> None:
         "Events that live tails passed over because they could not keep up.",
         (),
         lambda: {(): tails.dropped},
+    )
+
+
+def watch_index(telemetry: Telemetry, indexing: Indexing) -> None:
+    """Expose how far look-ups are served by an index."""
+    telemetry.watch(
+        "logweir_index_missing_segments", "Sealed segments that are scanned for now.", indexing.missing
+    )
+    telemetry.watch("logweir_index_bytes", "Bytes of all indexes of segments.", indexing.size_bytes)
+    telemetry.watch_counts(
+        "logweir_index_builds", "Indexes of segments built.", (), lambda: {(): indexing.builds}
+    )
+    telemetry.watch_counts(
+        "logweir_index_failures",
+        "Indexes of segments that could not be built.",
+        (),
+        lambda: {(): indexing.failures},
     )
 
 

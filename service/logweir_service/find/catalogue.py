@@ -72,6 +72,12 @@ class Catalogue:
             self._list(changed)
         return self._entries
 
+    def span(self, first_lsn: int) -> tuple[float, float] | None:
+        """When a segment's oldest and newest event were, in seconds since the epoch, if that is known."""
+        entry = next((entry for entry in self.entries() if entry.first_lsn == first_lsn), None)
+        header = entry and entry.header
+        return (header.oldest / 1e6, header.newest / 1e6) if header else None
+
     def find(self, first_lsn: int) -> Entry | None:
         """A segment as it is now, also where a folder's time does not show that it has changed."""
         self._list(self._changed())
@@ -134,7 +140,7 @@ class Catalogue:
         header = known.header
         if header is None or not self._holds_for(header, entry):
             return entry
-        return replace(entry, header=header, sidecar_path=path, kept=known.kept)
+        return replace(entry, header=header, sidecar_path=path, sidecar_bytes=identity.size, kept=known.kept)
 
     def _holds_for(self, header: Header, entry: Entry) -> bool:
         told = (header.journal, header.first_lsn, header.generation, header.text_bytes)

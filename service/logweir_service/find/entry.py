@@ -59,6 +59,7 @@ class Entry:
     header: Header | None = None
     """Of the sidecar that holds for it, if there is one."""
     sidecar_path: Path | None = None
+    sidecar_bytes: int = 0
     kept: Sidecar | None = None
     """That sidecar, where it is kept open."""
 
