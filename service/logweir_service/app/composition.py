@@ -10,7 +10,7 @@ from logweir_service.dead import DeadLetters
 from logweir_service.decode import Decoder
 from logweir_service.disk import Disk
 from logweir_service.errors import ConfigurationError, Refusal, StorageBroken
-from logweir_service.find import ActiveIndex, Catalogue, Stories
+from logweir_service.find import ActiveIndex, Catalogue, Stories, spans
 from logweir_service.ingest import Refusals
 from logweir_service.jobs.child import Children
 from logweir_service.jobs.looking import Looking
@@ -156,7 +156,12 @@ def compose(settings: Settings, *, disk: Disk | None = None, reset_counters: boo
         indexing=indexing,
         looking=Looking(stories, catalogue, children, last_lsn=lambda: journal.last_lsn),
         children=children,
-        searching=Searching(children, folder.journal, last_lsn=lambda: journal.last_lsn),
+        searching=Searching(
+            children,
+            folder.journal,
+            last_lsn=lambda: journal.last_lsn,
+            spans=lambda: spans(catalogue),
+        ),
         tails=Tails(
             Follower(folder.journal, durable=lambda: journal.last_lsn, last=journal.place_of_last),
             stopping=lambda: service.stopping,

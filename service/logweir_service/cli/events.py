@@ -10,6 +10,7 @@ from typing import TypeAlias
 from logweir_service.event import StoredEvent
 from logweir_service.find import (
     Bounds,
+    Catalogue,
     FlatRows,
     Found,
     Looked,
@@ -19,7 +20,6 @@ from logweir_service.find import (
     read_place,
     spans,
 )
-from logweir_service.find.catalogue import Catalogue
 from logweir_service.journal import DataFolder, JournalReader, newest_first
 from logweir_service.settings import read_settings
 

@@ -143,7 +143,7 @@ class Journal:
         return Position(self.last_lsn, self._active.first_lsn, self._active.size)
 
     def place_of_last(self) -> tuple[int, int, int] | None:
-        """The active segment's first commit, the last durable one, and where that begins, if it does in it."""
+        """The active segment's first commit, the last durable one, and where that begins, if it is in it."""
         last_lsn, active = self.last_lsn, self._active
         offset = active.offset_of(last_lsn)
         return None if offset is None else (active.first_lsn, last_lsn, offset)
