@@ -67,6 +67,22 @@ def test_a_story_can_be_waited_for_and_is_shown_nested_with_its_error(live, wher
     assert told[2:] == ["      KeyError: x\n"]
 
 
+def test_a_story_is_followed_over_a_restart_of_the_service(live):
+    post(live, "one")
+    following = Tailing("c1", "--follow", "--json", "--url", live.url, command="grep")
+    try:
+        wait_for(lambda: bool(following.out))
+        assert live.stop() == 0
+        wait_for(lambda: bool(following.err))
+        live.start()
+        post(live, "two")
+        wait_for(lambda: len(following.out) >= 2)
+    finally:
+        following.end(signal.SIGINT)
+    assert [json.loads(line)["event"] for line in following.out] == ["one", "two"]
+    assert following.err[-1] == "logweir: the service is there again\n"
+
+
 def test_what_ends_cannot_be_followed(live):
     for end in (["--until", "1h"], ["--limit", "5"]):
         following = Tailing("c1", "--follow", *end, *place(live, "folder"), command="grep")

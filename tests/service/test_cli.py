@@ -1,6 +1,8 @@
+import http.server
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -139,6 +141,57 @@ def test_grep_of_a_user_is_headed_by_the_user_and_tells_the_stories_apart(capsys
 )
 def test_odd_options_of_grep_are_wrong_usage(capsys, many_ids, odd):
     assert run(capsys, "grep", "c1", *odd, "--data", many_ids)[0] == 64
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 129])
+def test_what_can_be_no_id_is_wrong_usage(capsys, many_ids, odd):
+    code, out, err = run(capsys, "grep", odd, "--data", many_ids)
+    assert (code, out) == (64, "")
+    assert "an id has 1 to 128 characters" in err
+
+
+@pytest.mark.fault(38, 50)
+@pytest.mark.parametrize("odd", ["\udcff", "c1\r\n\x1b[2J", "c%", "*", "c1' or '1'='1", '"', "\\"])
+@pytest.mark.parametrize("kind", [(), ("--trace-id",), ("--user-id",)])
+def test_an_odd_id_is_looked_for_as_it_is_and_told_visibly(capsys, many_ids, odd, kind):
+    code, out, err = run(capsys, "grep", odd, *kind, "--data", many_ids)
+    assert (code, out) == (1, "")
+    assert err.rstrip("\n").isprintable()
+
+
+@pytest.mark.fault(16)
+@pytest.mark.parametrize(
+    ("partial", "told"),
+    [
+        ("removed", "events were removed by retention while this looked for them"),
+        ("deadline", "time ran out before everything was looked at"),
+    ],
+)
+def test_grep_says_why_events_may_be_missing(capsys, partial, told):
+    """A service that says so stands in for one that is slow, or that forgets just then."""
+    pages = [
+        b'{"count":1,"events":[{"event":"a","n":1}],"next":"7.1.0","partial":null}',
+        b'{"count":1,"events":[{"event":"b","n":2}],"next":null,"partial":"%s"}' % partial.encode(),
+    ]
+    asked = []
+
+    class Service(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(pages[len(asked) - 1])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Service) as service:
+        threading.Thread(target=lambda: [service.handle_request() for _ in pages], daemon=True).start()
+        url = f"http://127.0.0.1:{service.server_port}"
+        code, out, err = run(capsys, "grep", "c1", "--url", url, "--json")
+    assert (code, out) == (0, '{"event":"a","n":1}\n{"event":"b","n":2}\n')
+    assert err == f"logweir: {told}\n"
+    assert asked == [f"/v1/events?correlation_id=c1{more}&limit=1000" for more in ("", "&cursor=7.1.0")]
 
 
 def test_grep_in_a_folder_of_nobody_names_it_and_exits_78(capsys, tmp_path):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from logweir_service.event import StoredEvent
-from logweir_service.find import IdKind, render_rows, render_story, timeline, visible
+from logweir_service.find import MAX_ID, IdKind, render_rows, render_story, timeline, visible
 from logweir_service.journal import DataFolder
 from logweir_service.settings import read_settings
 
@@ -32,7 +32,10 @@ def add_to(commands: Commands) -> None:
     """Offer the command."""
     command = commands.add_parser("grep", help="print everything of one id as a story")
     command.add_argument(
-        "id", metavar="ID", help="a correlation id; where nothing has it, a trace id, or an event id"
+        "id",
+        metavar="ID",
+        type=refusing(_id),
+        help="a correlation id; where nothing has it, a trace id, or an event id",
     )
     kinds = command.add_mutually_exclusive_group()
     for kind in _NAMES:
@@ -146,6 +149,12 @@ def _say_how_it_was_found(options: argparse.Namespace, kind: IdKind, found: Look
     elif found.partial is not None:
         print("logweir: time ran out before everything was looked at", file=sys.stderr)
     sys.stderr.flush()
+
+
+def _id(text: str) -> str:
+    if not 1 <= len(text) <= MAX_ID:
+        raise ValueError(f"an id has 1 to {MAX_ID} characters")
+    return text
 
 
 def _limit(text: str) -> int:
