@@ -185,8 +185,12 @@ def test_grep_says_why_events_may_be_missing(capsys, partial, told):
         def log_message(self, *_):
             pass
 
+    def serve() -> None:
+        for _ in pages:
+            service.handle_request()
+
     with http.server.HTTPServer(("127.0.0.1", 0), Service) as service:
-        threading.Thread(target=lambda: [service.handle_request() for _ in pages], daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
         url = f"http://127.0.0.1:{service.server_port}"
         code, out, err = run(capsys, "grep", "c1", "--url", url, "--json")
     assert (code, out) == (0, '{"event":"a","n":1}\n{"event":"b","n":2}\n')
