@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 import pytest
 
 from logweir_service.cli.progress import Progress
-from logweir_service.journal import DataFolder, History, Journal, crc32
+from logweir_service.journal import (
+    DataFolder,
+    History,
+    Journal,
+    crc32,
+    joined,
+    put_in_place,
+    rewrite,
+    segments,
+)
 from logweir_service.pipeline import Delivery, Replay, differences
 from logweir_service.rules import load
 from logweir_service.settings import Settings
@@ -68,6 +77,25 @@ def rules(tmp_path):
 @pytest.fixture
 def now():
     return round(time.time(), 6)
+
+
+def test_events_that_were_removed_are_told_and_count_under_neither(capsys, tmp_path, rules, now):
+    written = Written(tmp_path / "data", max_segment_bytes=100)
+    written.commit(now - 60, order(), order(), order())
+    written.commit(now - 30, order())
+    written.close()
+    folder = DataFolder(tmp_path / "data")
+    first = segments(folder.journal)[0]
+
+    def without_two(located):
+        return joined([located.lines.split(b"\n")[0], b"", b""])
+
+    rewrite(folder.disk, first, folder.identify(), edit=without_two, due=0.0)
+    put_in_place(folder.disk, first, sidecar=tmp_path / "none")
+    code, out, err = run(capsys, "replay", *rules)
+    assert (code, out.splitlines()[0][:8]) == (0, "2 events")
+    assert err == "logweir: 2 stored events were removed by store rules or erased, and count under neither\n"
+    assert json.loads(run(capsys, "replay", "--json", *rules)[1])["removed_events"] == 2
 
 
 def test_series_that_change_are_told_and_the_others_counted(capsys, tmp_path, rules, now):

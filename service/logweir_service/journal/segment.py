@@ -134,6 +134,7 @@ def leftovers(folder: Path, *, sidecars: Path) -> list[Path]:
     indexes = _by_number(sidecars, _SIDECAR_SUFFIX)
     return [
         *listed(folder, "*.tmp"),
+        *listed(sidecars, "*.tmp"),
         *(plain[first_lsn] for first_lsn in plain.keys() & packed.keys()),
         *(indexes[first_lsn] for first_lsn in indexes.keys() - plain.keys() - packed.keys()),
     ]

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from logweir_service.disk import Disk
 from logweir_service.journal import Policy, SealedSegments, decide, remove
 from logweir_service.journal.retention import Removal, Sealed
-from logweir_service.journal.segment import Segment
+from logweir_service.journal.segment import Segment, segments, sidecar_of
 
+from .packed import pack_sealed
 from .written import RECEIVED, commit, damage, numbered, opened, segment_paths, write_journal
 
 KEEP_ALL = Policy(max_bytes=10_000, max_age_seconds=1000.0)
@@ -160,6 +161,29 @@ def test_damaged_segment_is_removed_and_what_is_whole_of_it_is_counted(folder):
         ("space", 1),
         ("space", 2),
     ]
+
+
+def test_compacted_segments_go_with_what_stands_beside_them(folder):
+    write_journal(folder, 8, max_segment_bytes=300)
+    packed = pack_sealed(folder)
+    folder.index.mkdir(exist_ok=True)
+    sidecars = [sidecar_of(folder.index, segment.first_lsn) for segment in segments(folder.journal)]
+    for sidecar in sidecars:
+        sidecar.write_bytes(b"an index")
+    told = [*remove(folder.disk, removals(folder, cursor_lsn=8), cursor_lsn=8, sidecars=folder.index)]
+    assert len(told) == len(packed) == 3
+    assert not any(path.exists() for path in (*packed, *sidecars[:-1]))
+    assert sidecars[-1].exists()
+
+
+def test_index_without_its_segment_is_removed_at_the_start(folder):
+    write_journal(folder, 8, max_segment_bytes=300)
+    folder.index.mkdir(exist_ok=True)
+    kept, orphan = sidecar_of(folder.index, 1), sidecar_of(folder.index, 2)
+    for sidecar in (kept, orphan):
+        sidecar.write_bytes(b"an index")
+    with opened(folder):
+        assert (kept.exists(), orphan.exists()) == (True, False)
 
 
 class Crash(Exception):

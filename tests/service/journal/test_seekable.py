@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logweir_service.journal.seekable import FrameWriter, open_seekable, text_size
@@ -23,6 +23,7 @@ def write(path, texts):
     return places
 
 
+@settings(deadline=None)
 @given(_TEXTS, st.lists(st.tuples(st.integers(0, 2600), st.integers(0, 700)), max_size=20))
 def test_text_is_read_from_any_place_as_from_a_plain_file(tmp_path_factory, texts, reads):
     path = tmp_path_factory.mktemp("seekable") / "s.zst"
@@ -37,6 +38,7 @@ def test_text_is_read_from_any_place_as_from_a_plain_file(tmp_path_factory, text
             assert file.tell() == plain.tell()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000).map(lambda text: text.replace(b"\1", b"\n")))
 def test_lines_are_those_of_the_plain_text(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("seekable") / "s.zst"

@@ -6,8 +6,9 @@ import pytest
 
 from logweir_service.disk import Disk
 from logweir_service.journal import DataFolder, Position, verify
-from logweir_service.journal.segment import Segment
+from logweir_service.journal.segment import Segment, segments
 
+from .packed import pack_sealed
 from .written import damage, flip, only_segment, opened, segment_paths, write_journal
 
 
@@ -52,6 +53,18 @@ def test_damage_is_told_set_aside_and_the_rest_is_found(folder):
     assert len([*folder.journal.glob("*.corrupt")]) == 2
     assert [b'{"n":%d}' % number for number in (2, 3, 5, 6, 7, 8, 9)] == lines(folder)
     assert verified(folder) == []
+
+
+@pytest.mark.fault(5)
+def test_damage_in_a_compacted_segment_is_set_aside_in_its_own_form(folder):
+    packed = pack_sealed(folder)
+    assert verified(folder) == []
+    flip(packed[1], packed[1].stat().st_size // 2)
+    (told,) = verified(folder)
+    assert f"{packed[1].name}.corrupt" in told
+    assert segments(folder.journal)[1].path == packed[1]
+    assert verified(folder) == []
+    assert {*lines(folder)} < {b'{"n":%d}' % number for number in range(1, 10)}
 
 
 def test_what_a_start_has_read_itself_is_not_looked_at(folder):

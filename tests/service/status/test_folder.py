@@ -10,6 +10,8 @@ from logweir_service.cli import main
 from logweir_service.journal import Checkpoint, Checkpoints, DataFolder
 from logweir_service.status import decode_status, status_of_folder
 from tests.end_to_end.live import LiveService
+from tests.service.journal.packed import pack_sealed
+from tests.service.journal.written import write_journal
 
 STREAM = "0b54f5b1-2f6a-4f5e-9d3c-0d3f5ad0a001"
 OTHER = "0b54f5b1-2f6a-4f5e-9d3c-0d3f5ad0a002"
@@ -55,6 +57,17 @@ def test_a_running_service_tells_where_it_stands(live):
     assert told.promotion.sentry == "off"
     assert told.disk.min_free_bytes is not None
     assert told.checkpoint is not None
+
+
+def test_compacted_segments_count_as_their_files_and_the_oldest_is_found_in_them(tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    write_journal(folder, 12, max_segment_bytes=500)
+    before = status_of_folder(folder).journal
+    pack_sealed(folder)
+    after = status_of_folder(folder).journal
+    assert (after.last_lsn, after.segments, after.oldest) == (12, before.segments, before.oldest)
+    assert after.bytes == sum(path.stat().st_size for path in folder.journal.iterdir())
+    assert (after.damage, after.resets) == ([], False)
 
 
 def test_a_running_service_whose_folder_cannot_be_read_says_so(live, capsys):
