@@ -5,7 +5,7 @@
 
 import argparse
 
-from tests.benchmarks import answer, derive, emit, ingest, restart, rules, scrape, web
+from tests.benchmarks import answer, derive, emit, find, ingest, restart, rules, scrape, web
 
 PARTS = {
     "ingest": ingest,
@@ -13,6 +13,7 @@ PARTS = {
     "answer": answer,
     "restart": restart,
     "scrape": scrape,
+    "find": find,
     "emit": emit,
     "web": web,
     "derive": derive,
