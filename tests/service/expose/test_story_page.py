@@ -180,6 +180,23 @@ def test_a_long_story_is_cut_into_parts_that_lead_to_each_other():
     assert get("/c/c1?from=999999", events).text.count('class="at"><a') == 50
 
 
+def test_the_parts_of_a_story_whose_id_has_to_be_quoted_are_found():
+    events = [stored(number, correlation_id="job:7") for number in range(450)]
+    assert 'href="/c/job%3A7?from=200"' in get("/c/job%3A7", events).text
+
+
+def test_the_error_of_a_long_story_comes_first_and_leads_to_its_row_on_a_later_part():
+    events = [stored(number) for number in range(1500)]
+    events[1499] = stored(1499, level="error", event="step.failed", message="it broke")
+    page = get("/c/c1", events).text
+    assert text_of(page).index("it broke") < page.index("<table")
+    assert 'href="/c/c1?open=1500-0#e1500-0"' in page
+    assert 'id="e1500-0"' not in page
+    on_its_part = get("/c/c1?open=1500-0", events).text
+    assert 'href="#e1500-0"' in on_its_part
+    assert 'id="e1500-0"' in on_its_part
+
+
 def test_a_large_event_keeps_its_fields_for_whoever_asks_for_them():
     events = [stored(1), stored(2, payload="y" * 40_000)]
     page = get("/c/c1", events).text

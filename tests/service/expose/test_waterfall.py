@@ -54,6 +54,14 @@ def test_a_long_gap_is_folded_so_that_what_is_around_it_can_be_seen():
     assert [tick.seconds for tick in scale.ticks()] == [0, pytest.approx(600.1)]
 
 
+def test_two_moments_far_apart_stand_far_apart():
+    told = timeline([event(0, at=0), event(1, at=600)])
+    scale = Scale(told)
+    assert [scale.bar(row).x for row in told.rows] == [0, 100]
+    assert scale.folds() == []
+    assert len(scale.ticks()) > 2
+
+
 def test_rows_of_a_wrong_clock_are_drawn_where_they_belong():
     call = {"span_id": "a" * 16}
     inner = {"service": "payments", "span_id": "b" * 16, "parent_span_id": "a" * 16, "span_kind": "server"}

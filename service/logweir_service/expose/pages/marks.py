@@ -148,9 +148,9 @@ def quotable(text: str) -> str:
 
 
 def url(path: str, **parameters: str | None) -> str:
-    """A path and its parameters, of which empty ones are left out."""
+    """A path, in which nothing is left to be quoted, and its parameters, of which empty ones are left out."""
     given = {name: value for name, value in parameters.items() if value}
-    return f"{quote(path)}?{urlencode(given)}" if given else quote(path)
+    return f"{path}?{urlencode(given)}" if given else path
 
 
 def _escaped(character: str) -> str:

@@ -29,8 +29,8 @@ from .waterfall import Bar, Scale
 ROWS: Final = 200
 """Rows of one page."""
 
-_WHOLE: Final = 1000
-"""Events of which one story is told."""
+_WHOLE: Final = 5000
+"""Events of which one story is told: its error comes first wherever it stands among them."""
 
 _WHY: Final = {
     "deadline": "the time was too short; reload the page",
@@ -111,6 +111,7 @@ def story_page(
             "story.html",
             identifier=identifier,
             base=base,
+            cursor=cursor,
             command=f"logweir grep {shlex.quote(visible(identifier))}",
             timeline=told,
             one_user=told.users[0] if len(told.users) == 1 else "",

@@ -14,6 +14,8 @@ _FOLDED_PERCENT: Final = 4.0
 _LONG_SHARE: Final = 0.25
 """Gaps that take more of the story than this are folded, so that what happened around them can be seen."""
 _MOST_FOLDED: Final = 8
+_LEAST_KEPT_SECONDS: Final = 1e-6
+"""Where folds would leave nothing to draw beside them, the gap is the story, and is drawn whole."""
 _TICKS: Final = 5
 _LABEL_PERCENT: Final = 15.0
 _ZERO_PERCENT: Final = 5.0
@@ -107,7 +109,7 @@ class Scale:
         kept, long = self.seconds, []
         for gap in sorted(_apart(sorted(gaps)), key=lambda gap: gap.start - gap.end)[:_MOST_FOLDED]:
             length = gap.end - gap.start
-            if length <= max(kept * _LONG_SHARE, 0.001):
+            if length <= max(kept * _LONG_SHARE, 0.001) or kept - length < _LEAST_KEPT_SECONDS:
                 break
             kept -= length
             long.append(gap)
