@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.application import ORDER
@@ -57,3 +58,14 @@ def test_a_link_from_elsewhere_opens_at_once_for_whoever_is_logged_in(open_page,
     page.get_by_role("link", name="a story").click()
     expect(page).to_have_url(f"{service.url}/c/{ORDER}")
     opened.faults = [fault for fault in opened.faults if "/chat" not in fault]
+
+
+def test_nothing_keeps_anybody_from_the_form(open_page, opened):
+    opened.expected.append("401")
+    page = open_page(logged_in=False, width=390)
+    log_in(page, token="wrong")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -47,7 +47,7 @@ class Asked:
             async with httpx.AsyncClient(transport=transport, base_url=url) as client:
                 return await client.request(method, path, headers=sent, content=body)
 
-        return asyncio.run(ask())
+        return asyncio.run(asyncio.wait_for(ask(), 20))
 
     def log_in(self, token: str = READ, *, wanted: str | None = None, **headers: str) -> httpx.Response:
         """What the form's answer is."""

@@ -215,3 +215,15 @@ def test_a_fresh_folder_is_empty_and_owned(tmp_path):
         assert read.pid == os.getpid()
     finally:
         folder.release()
+
+
+def test_segments_with_an_index_are_counted_and_leftovers_are_not(live):
+    live.stop()
+    index, journal = live.data / "index", live.data / "journal"
+    index.mkdir(exist_ok=True)
+    name = next(journal.iterdir()).name.removesuffix(".ndjson")
+    before = status_of_folder(DataFolder(live.data)).journal
+    assert (before.segments, before.indexed, before.compressed) == (1, 0, 0)
+    (index / f"{name}.index").write_bytes(b"")
+    (index / f"{99:020}.index").write_bytes(b"of a segment that is gone")
+    assert status_of_folder(DataFolder(live.data)).journal.indexed == 1
