@@ -72,12 +72,6 @@ class Catalogue:
             self._list(changed)
         return self._entries
 
-    def span(self, first_lsn: int) -> tuple[float, float] | None:
-        """When a segment's oldest and newest event were, in seconds since the epoch, if that is known."""
-        entry = next((entry for entry in self.entries() if entry.first_lsn == first_lsn), None)
-        header = entry and entry.header
-        return (header.oldest / 1e6, header.newest / 1e6) if header else None
-
     def find(self, first_lsn: int) -> Entry | None:
         """A segment as it is now, also where a folder's time does not show that it has changed."""
         self._list(self._changed())

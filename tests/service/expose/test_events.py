@@ -64,6 +64,7 @@ def found(query: str) -> list[int]:
         ("user_id=42", [2]),
         ("user_id=4", []),
         ("trace_id=c1", []),
+        ("correlation_id=%27+OR+1%3D1", []),
         ("correlation_id=c%25", []),
         ("correlation_id=c.*", []),
         ("correlation_id=c1&since=2026-09-21T14:13:03Z", [3, 5]),

@@ -55,6 +55,7 @@ def lsns(page) -> list[int]:
     return [event.lsn for event in page.events]
 
 
+@pytest.mark.fault(16)
 def test_a_segment_that_went_since_it_was_looked_up_is_told(journal, stories):
     plan = stories.plan(Asked("c1"))
     segments(journal.folder.journal)[0].path.unlink()
@@ -64,6 +65,7 @@ def test_a_segment_that_went_since_it_was_looked_up_is_told(journal, stories):
     assert (lsns(again), again.partial) == ([3, 4, 5, 6], None)
 
 
+@pytest.mark.fault(16)
 def test_one_that_was_compressed_since_it_was_looked_up_is_read_in_its_new_form(journal, stories):
     plan = stories.plan(Asked("c1"))
     anew(journal, lambda located: located.lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from logweir_service.errors import Refusal
 from logweir_service.find import Asked, Catalogue, Page, Stories
 from logweir_service.jobs.child import Children
+from logweir_service.jobs.index import write_sidecar
 from logweir_service.jobs.looking import Looking
-from logweir_service.journal import DataFolder, Journal, crc32
+from logweir_service.journal import DataFolder, Journal, crc32, segments, sidecar_of
 
 LINE = b'{"timestamp":"2026-09-21T14:13:%02dZ","correlation_id":"c1","n":%d}\n'
 
@@ -79,6 +81,42 @@ def test_pages_of_a_child_follow_each_other(journal, stories):
 def test_a_child_shows_nothing_that_is_not_durable(journal, stories):
     journal.last_lsn = 98
     assert max(event.lsn for event in looked_up(journal, stories, Asked("c1")).events) == 98
+
+
+@pytest.mark.fault(50)
+def test_of_very_many_hits_a_child_gives_page_after_page_and_each_once(tmp_path):
+    journal = Journal(DataFolder(tmp_path), max_segment_bytes=100_000)
+    journal.recover(lambda located, segment: None)
+    for start in range(0, 2500, 250):
+        text = b"".join(LINE % (number % 60, number) for number in range(start, start + 250))
+        group = journal.begin(1_790_000_000.0)
+        journal.append(group, text, count=250, lines_crc32=crc32(text))
+        journal.write(group)
+        journal.settle(group)
+    journal.folder.index.mkdir(exist_ok=True)
+    for segment in segments(journal.folder.journal)[:-1]:
+        write_sidecar(segment, sidecar_of(journal.folder.index, segment.first_lsn))
+    stories = Stories(journal.reader, catalogue=catalogue(journal))
+    pages: list[Page] = []
+    after = None
+    while not pages or after is not None:
+        asked = Asked("c1", limit=1000, after=after)
+        pages.append(looked_up(journal, stories, asked))
+        after = pages[-1].next
+    journal.close()
+    assert [len(page.events) for page in pages] == [1000, 1000, 500]
+    numbers = [json.loads(event.line)["n"] for page in pages for event in page.events]
+    assert numbers == sorted(range(2500), key=lambda number: (number % 60, number))
+
+
+def test_a_story_of_thousands_of_events_is_left_to_a_child(journal, stories, monkeypatch):
+    monkeypatch.setattr("logweir_service.find.stories._MANY_EVENTS", 20)
+    journal.folder.index.mkdir(exist_ok=True)
+    assert not stories.plan(Asked("c1")).is_heavy
+    for segment in segments(journal.folder.journal)[:-1]:
+        write_sidecar(segment, sidecar_of(journal.folder.index, segment.first_lsn))
+    assert stories.plan(Asked("c1")).is_heavy
+    assert not stories.plan(Asked("c2")).is_heavy
 
 
 def test_what_is_small_needs_no_child(journal, stories):
