@@ -159,13 +159,14 @@ def children_of(pid):
 def slow(tmp_path):
     """A service whose searches take their time: what they look for is nowhere."""
     with LiveService(tmp_path / "data") as service:
-        text = b"".join(line(number, message="x" * 100, more=[*range(50)]) for number in range(9_000))
-        for _ in range(30):
-            assert service.post(text).json()["accepted"] == 9_000
+        text = b"".join(line(number, message="x" * 100, more=[*range(50)]) for number in range(1_000))
+        for _ in range(90):
+            assert service.post(text).json()["accepted"] == 1_000
         yield service
 
 
-NOWHERE = "/v1/search?q=1*2*3*4*%C3%A9"
+NOWHERE = f"/v1/search?limit=1&q={''.join(f'-{number}%C3%A9+' for number in range(45))}%C3%A9"
+"""All texts of all events are looked at 46 times, and nothing is found."""
 
 
 def ask(live, path):
@@ -177,13 +178,13 @@ def ask(live, path):
 @pytest.mark.fault(50)
 def test_searches_keep_their_deadline_and_end_with_who_asked(slow):
     began = time.monotonic()
-    answer = slow.get(f"{NOWHERE}&deadline=1")
+    answer = slow.get(f"{NOWHERE}&deadline=2")
     assert answer.status == 200
     told = answer.json()
     assert told["partial"] == "deadline"
     assert told["next"] is not None
-    assert 0 < told["scanned_events"] < 270_000
-    assert time.monotonic() - began < 5
+    assert told["scanned_events"] < 90_000  # none on a machine so busy that a child is late to begin
+    assert time.monotonic() - began < 6
 
     for path in (NOWHERE, f"{NOWHERE}&progress=true"):
         with ask(slow, path):

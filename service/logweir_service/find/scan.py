@@ -104,8 +104,9 @@ class Looked:
 class Scan:
     """Iterates over what is `Found`, newest first, and, five times a second, what was `Looked` at.
 
-    The last is what was looked at in the end: its `next` is None where the whole range was, and else the
-    place before which another scan goes on.
+    One batch is looked at however late it is, so that who goes on gets on. The last is what was looked at in
+    the end: its `next` is None where the whole range was, and else the place before which another scan goes
+    on.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Scan:
     def __iter__(self) -> Iterator[Found | Looked]:
         told = self._ticks()
         for share, segment in self._within():
-            if self._is_late():
+            if self._events and self._is_late():
                 yield self._looked(share, "deadline")
                 return
             try:
@@ -181,7 +182,7 @@ class Scan:
     def _batches(self, segment: Segment) -> Iterator[Batch]:
         before, since = self._bounds.before, _seconds(self._bounds.since)
         known = self._span(segment.first_lsn) is not None
-        for batch in segment.batches((before or _BEHIND_ALL).lsn + 1):
+        for batch in segment.batches(_BEHIND_ALL.lsn if before is None else before.lsn + (before.index > 0)):
             if not known and since is not None and batch.received + CLOCK_AHEAD_SECONDS < since:
                 return
             yield batch

@@ -153,11 +153,13 @@ def test_what_time_is_out_is_partial_and_says_where_to_go_on(folder):
     assert partials[-1] is None
 
 
-def test_no_time_at_all_is_partial_and_can_be_gone_on_with(folder):
+def test_without_any_time_one_batch_is_looked_at_and_the_next_can_be_gone_on_with(folder):
     journal = written(folder, *numbered(10))
     found, looked = scanned(journal, deadline=0)
-    assert (found, looked.events, looked.partial, looked.share) == ([], 0, "deadline", 0.0)
-    assert scanned(journal, before=read_place(str(looked.next)))[0] == [*reversed(range(10))]
+    assert (found, looked.events, looked.partial) == ([9], 1, "deadline")
+    found, looked = scanned(journal, deadline=0, before=looked.next)
+    assert (found, looked.events, looked.partial) == ([8, 7, 6], 3, "deadline")
+    assert scanned(journal, before=read_place(str(looked.next)))[0] == [*reversed(range(6))]
 
 
 def test_progress_is_told_and_grows(folder):

@@ -53,7 +53,7 @@ def test_a_child_finds_what_is_asked_and_tells_the_rest(folder):
     assert numbers(found) == [6, 4]
     assert [each.place for each in found if isinstance(each, Found)] == [Place(7, 0), Place(5, 0)]
     assert isinstance(looked, Looked)
-    assert (looked.next, looked.partial, looked.events) == (Place(5, 0), None, 4)
+    assert (looked.next, looked.partial, looked.events) == (Place(5, 0), None, 3)
     assert looked.oldest == (BEGAN + timedelta(minutes=4)).timestamp()
 
 
