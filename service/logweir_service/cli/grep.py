@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from logweir_service.event import StoredEvent
 from logweir_service.find import MAX_ID, IdKind, render_rows, render_story, timeline, visible
@@ -15,7 +16,7 @@ from logweir_service.settings import read_settings
 from .asked import moment, refusing
 from .commands import Commands, add_data_option
 from .following import News, news_of_folder, news_of_service
-from .looked_up import LookedUp, Wanted, at_service, by_any_id, in_folder
+from .looked_up import LookedUp, LookUp, Wanted, at_service, by_any_id, in_folder
 from .outcome import NOTHING_FOUND, USAGE
 from .stored import write_stored
 from .terminal import add_look_options, chosen_look, rows_on_screen
@@ -62,14 +63,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.follow and (options.until or options.limit):
         print("logweir grep: --follow has no end; leave out --until and --limit", file=sys.stderr)
         return USAGE
-    token = options.token or read_settings().read_token
-    folder = DataFolder(read_settings(data=options.data).data)
-    look_up = at_service(options.url, token=token) if options.url else in_folder(folder)
-    news: News | None = None
-    if options.follow and options.url:
-        news = news_of_service(options.url, options.kind, options.id, token=token)
-    elif options.follow:
-        news = news_of_folder(folder, options.kind, options.id)
+    look_up, follow = _at_service(options) if options.url else _in_folder(options)
+    news = follow() if options.follow else None
     wanted = Wanted(options.id, options.kind or "correlation_id", options.since, options.until, options.limit)
     if options.kind is None:
         kind, found = by_any_id(look_up, wanted)
@@ -82,6 +77,17 @@ def _run(options: argparse.Namespace) -> int:
         for events in news:
             output.goes_on(events)
     return 0 if found.events else NOTHING_FOUND
+
+
+def _at_service(options: argparse.Namespace) -> tuple[LookUp, Callable[[], News]]:
+    token = options.token or read_settings().read_token
+    follow = partial(news_of_service, options.url, options.kind, options.id, token=token)
+    return at_service(options.url, token=token), follow
+
+
+def _in_folder(options: argparse.Namespace) -> tuple[LookUp, Callable[[], News]]:
+    folder = DataFolder(read_settings(data=options.data).data)
+    return in_folder(folder), partial(news_of_folder, folder, options.kind, options.id)
 
 
 class _Output:
