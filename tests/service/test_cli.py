@@ -1,12 +1,16 @@
 import http.server
 import json
+import re
 import subprocess
 import sys
 import threading
 
 import pytest
+from urllib3 import HTTPResponse
 
 from logweir_service.cli import main
+from logweir_service.cli.ask import expect_ok
+from logweir_service.errors import LookUpFailed
 from logweir_service.journal import DataFolder, Journal, crc32
 
 EVENTS = [
@@ -215,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_told_by_path_and_reason(capsys, tmp_path)
     assert (code, err) == (1, f"logweir: {tmp_path / 'none'}: No such file or directory\n")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense://x"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://"])
 def test_grep_of_a_service_that_cannot_be_asked_is_one_line(capsys, url):
     code, _, err = run(capsys, "grep", "c1", "--url", url)
     assert code == 1
@@ -295,7 +299,43 @@ def test_check_names_file_and_line_of_every_problem(capsys, tmp_path):
 def test_wrong_usage_exits_64(capsys, arguments):
     code, _, err = run(capsys, *arguments)
     assert code == 64
-    assert "usage" in err
+    assert err.count("\n") == 1
+    assert " --help" in err
+
+
+def test_an_address_without_its_scheme_is_one_of_http(capsys):
+    code, _, err = run(capsys, "grep", "c1", "--url", "127.0.0.1:9")
+    assert (code, err) == (
+        1,
+        "logweir: http://127.0.0.1:9/v1/events cannot be asked: Connection refused\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, b'{"error":"unauthorized","message":"m"}', "answered 401: give one of its LOGWEIR_READ_TOKENS"),
+        (503, b'{"error":"busy","message":"two searches run"}', "answered 503: two searches run"),
+        (502, b"<h1>Bad\x1b[31m gateway</h1>", r"answered 502: <h1>Bad\x1b[31m gateway</h1>"),
+    ],
+)
+def test_a_refusal_of_the_service_is_told_in_words(status, body, told):
+    with pytest.raises(LookUpFailed, match=re.escape(told)):
+        expect_ok("http://logs/v1/events", HTTPResponse(body=body, status=status))
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "told"),
+    [
+        ("--since", "yesterday", "'yesterday' is no moment: write an age such as 15m"),
+        ("--limit", "0", "'0' is no number of events"),
+        ("--url", "ftp://logs", "'ftp://logs' is no address such as http://"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_told_with_what_was_given(capsys, option, given, told):
+    code, _, err = run(capsys, "grep", "c1", option, given)
+    assert code == 64
+    assert f"argument {option}: {told}" in err
 
 
 def test_the_help_tells_of_all_commands_in_order(capsys):

@@ -8,6 +8,7 @@ import urllib3
 
 from logweir_service.errors import LookUpFailed, told_by_system
 from logweir_service.find import visible
+from logweir_service.lenient import read_object
 
 
 def ask(url: str, path: str, *, token: str, fields: Mapping[str, str] | None = None) -> bytes:
@@ -32,6 +33,14 @@ def expect_ok(place: str, answer: urllib3.BaseHTTPResponse) -> bytes:
         LookUpFailed: it is anything but 200; in one line that shows what was answered.
     """
     if answer.status != 200:
-        told = visible(answer.data[:200].decode(errors="replace").strip())
-        raise LookUpFailed(f"{place} answered {answer.status}: {told}")
+        raise LookUpFailed(f"{place} answered {answer.status}: {_told(answer)}")
     return answer.data
+
+
+def _told(answer: urllib3.BaseHTTPResponse) -> str:
+    if answer.status == 401:
+        return "give one of its LOGWEIR_READ_TOKENS as LOGWEIR_READ_TOKEN or with --token"
+    try:
+        return visible(str(read_object(answer.data)["message"]))
+    except (ValueError, KeyError):
+        return visible(answer.data[:200].decode(errors="replace").strip())

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from logweir_service.find import Query, read_time
+from logweir_service.find import Query, read_time, visible
 
-from .commands import add_data_option
+from .commands import add_data_option, service_url
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,7 @@ def add_query(command: argparse.ArgumentParser) -> None:
         help="""such as 'level == "error"'""",
     )
     add_data_option(command)
-    command.add_argument("--url", help="ask a running service instead of the folder")
+    command.add_argument("--url", type=service_url, help="ask a running service instead of the folder")
     command.add_argument("--token", help="a read token for --url, else LOGWEIR_READ_TOKEN")
     command.add_argument("--json", action="store_true", help="the events as they are stored, one per line")
 
@@ -48,12 +48,13 @@ def _where(text: str) -> str:
 
 
 def refusing(read: Callable[[str], _T]) -> Callable[[str], _T]:
-    """A type that tells of wrong usage as `read` does."""
+    """A type that tells of wrong usage as `read` does; a fault that begins with "is" is one of the text."""
 
     def checked(text: str) -> _T:
         try:
             return read(text)
         except ValueError as fault:
-            raise argparse.ArgumentTypeError(str(fault).replace("%", "%%")) from None
+            whose = f"'{visible(text)}' " if str(fault).startswith("is ") else ""
+            raise argparse.ArgumentTypeError(f"{whose}{fault}") from None
 
     return checked

@@ -26,6 +26,14 @@ def add_data_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", metavar="FOLDER", help="LOGWEIR_DATA, else ./data")
 
 
+def service_url(text: str) -> str:
+    """The type of an option that takes a service's address; without a scheme it is one of HTTP."""
+    scheme, mark, _ = text.partition("://")
+    if mark and scheme.lower() not in ("http", "https"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no address such as http://127.0.0.1:7171")
+    return text if mark else f"http://{text}"
+
+
 def add_rules_option(command: argparse.ArgumentParser) -> None:
     """Let a command be told which rules are in force."""
     command.add_argument("--rules", metavar="RULES", help="LOGWEIR_RULES, else packs")

@@ -14,7 +14,7 @@ from logweir_service.journal import DataFolder
 from logweir_service.settings import read_settings
 
 from .asked import moment, refusing
-from .commands import Commands, add_data_option
+from .commands import Commands, add_data_option, service_url
 from .following import News, news_of_folder, news_of_service
 from .looked_up import LookedUp, LookUp, Wanted, at_service, by_any_id, in_folder
 from .outcome import NOTHING_FOUND, USAGE
@@ -52,7 +52,7 @@ def add_to(commands: Commands) -> None:
         "--follow", action="store_true", help="go on with what is stored later, until Ctrl-C"
     )
     add_data_option(command)
-    command.add_argument("--url", help="ask a running service instead of the folder")
+    command.add_argument("--url", type=service_url, help="ask a running service instead of the folder")
     command.add_argument("--token", help="a read token for --url, else LOGWEIR_READ_TOKEN")
     command.add_argument("--json", action="store_true", help="the events as they are stored, one per line")
     add_look_options(command)

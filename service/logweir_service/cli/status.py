@@ -18,7 +18,7 @@ from logweir_service.status import (
 )
 
 from .ask import ask
-from .commands import Commands, add_data_option
+from .commands import Commands, add_data_option, service_url
 from .outcome import FAILED
 
 
@@ -26,7 +26,7 @@ def add_to(commands: Commands) -> None:
     """Offer the command."""
     command = commands.add_parser("status", help="say where a service stands, what is wrong first")
     add_data_option(command)
-    command.add_argument("--url", help="ask a running service instead of the folder")
+    command.add_argument("--url", type=service_url, help="ask a running service instead of the folder")
     command.add_argument("--token", help="a read token for --url, else LOGWEIR_READ_TOKEN")
     command.add_argument("--json", action="store_true", help="all of it for programs, on one line")
     command.set_defaults(run=_run)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
-from logweir_service.cli.commands import Commands, add_data_option
+from logweir_service.cli.commands import Commands, add_data_option, service_url
 from logweir_service.cli.outcome import FAILED, NOTHING_FOUND, USAGE
 from logweir_service.cli.send import Receiver
 from logweir_service.dead import Letter, Repairs, Retried, Unsendable, letters, sendable
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
         metavar="FIELD=TEXT",
         help="give a field this text, or with FIELD:=JSON this value; can be given again",
     )
-    command.add_argument("--url", required=True, help="the service to send them to")
+    command.add_argument("--url", type=service_url, required=True, help="the service to send them to")
     command.add_argument("--token", help="what the service asks for, else LOGWEIR_TOKEN")
     add_data_option(command)
     command.set_defaults(run=_run)
