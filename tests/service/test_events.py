@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from logweir_service.cli import main
+from logweir_service.cli import events, main
+from logweir_service.event import StoredEvent
+from logweir_service.find import Looked, Place
 from logweir_service.journal import DataFolder
 from tests.service.journal.written import commit, opened
 
@@ -118,6 +120,19 @@ def test_a_folder_of_nobody_is_named(capsys, tmp_path):
     code, _, err = run(capsys, "--data", tmp_path)
     assert code == 78
     assert str(tmp_path) in err
+
+
+def test_an_interrupt_shows_what_was_found_until_then(capsys, data, monkeypatch):
+    def interrupted(folder, wanted):
+        yield StoredEvent(9, 0, 0.0, line(8))
+        yield StoredEvent(8, 0, 0.0, line(7))
+        yield Looked(2, 100, 0.0, 0.5, Place(8, 0))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(events, "_scanned", interrupted)
+    code, out, err = run(capsys, "--data", data, "--json")
+    assert (code, numbers(out)) == (130, [7, 8])
+    assert err == "logweir: the newest 2 events are shown; for those before add --before 8:0\n"
 
 
 def test_control_characters_of_an_event_stay_on_its_line(capsys, tmp_path):
