@@ -211,6 +211,16 @@ def test_searches_keep_their_deadline_and_end_with_who_asked(slow):
         wait_for(lambda: not any(is_alive(pid) for pid in found))
 
 
+@pytest.mark.fault(29)
+def test_a_stop_cuts_searches_short_and_tells_so(slow):
+    with ask(slow, f"{NOWHERE}&deadline=10") as client:
+        wait_for(lambda: children_of(slow.process.pid))
+        began = time.monotonic()
+        assert slow.stop() == 0
+        assert time.monotonic() - began < 8
+        assert b'"partial":"deadline"' in client.recv(1 << 16)
+
+
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

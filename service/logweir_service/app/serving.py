@@ -77,10 +77,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         )
     )
 
-    def stop() -> None:
-        server.force_exit = service.hurried = service.stopping  # asked twice
-        server.should_exit = service.stopping = True
-
+    stop = partial(_stop, server, service)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -106,6 +103,12 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         await serving
     if service.pipeline.broken is None:
         _log.info("stopped: all that was acknowledged is on disk")
+
+
+def _stop(server: uvicorn.Server, service: Service) -> None:
+    server.force_exit = service.hurried = service.stopping  # asked twice
+    server.should_exit = service.stopping = True
+    service.children.stop()
 
 
 class _Server(uvicorn.Server):

@@ -41,6 +41,14 @@ class Children:
     def __init__(self, at_once: int = AT_ONCE, *, start: Callable[[], Sequence[str]] = command) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._start = start
+        self._running: set[_Child] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let time run out for those that run, and for those that would: nobody has to wait for an end."""
+        self._stopping = True
+        for child in self._running:
+            child.be_late()
 
     @asynccontextmanager
     async def run(
@@ -64,12 +72,17 @@ class Children:
                 await self._places.acquire()
         except TimeoutError:
             raise JobLate(f"no place for the job {name!r} was free in time") from None
+        if self._stopping:
+            self._places.release()
+            raise JobLate(f"there is no time for the job {name!r} any more")
         child = _Child(name, self._start())
         told = msgspec.json.encode({**job, "seconds": deadline - loop.time()})
+        self._running.add(child)
         try:
             async with aclosing(child.lines(told, deadline=deadline + _GRACE_SECONDS)) as lines:
                 yield lines
         finally:
+            self._running.discard(child)
             try:
                 await child.end()
             finally:
@@ -87,6 +100,7 @@ class _Child:
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._reaped = False
+        self._is_late = False
         self._thread = ThreadPoolExecutor(1, f"job-{name}")
 
     async def lines(self, told: bytes, *, deadline: float) -> AsyncGenerator[bytes, None]:
@@ -104,10 +118,12 @@ class _Child:
                 for line in whole:
                     yield line
         except TimeoutError:
-            raise JobLate(f"the job {self._name!r} did not end in time") from None
+            raise self._late() from None
         except OSError as fault:
             raise self._failed(f"could not be started: {fault.strerror}") from fault
         code, said = await self._in_thread(self._reap)
+        if code and self._is_late:
+            raise self._late()
         if code or rest:
             raise self._failed(f"failed with exit code {code}: {said or 'it said nothing'}")
 
@@ -118,6 +134,14 @@ class _Child:
             await asyncio.shield(self._in_thread(self._kill_and_reap))
         finally:
             self._thread.shutdown(wait=False)
+
+    def be_late(self) -> None:
+        """End it now, as if its time were over."""
+        self._is_late = True
+        self._kill()
+
+    def _late(self) -> JobLate:
+        return JobLate(f"the job {self._name!r} did not end in time")
 
     def _failed(self, how: str) -> JobFailed:
         _log.error("the job %r %s", self._name, how)
@@ -131,6 +155,8 @@ class _Child:
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, and no shell
             self._arguments, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, start_new_session=True
         )
+        if self._is_late:
+            self._kill()
         stdin, self._process.stdin = self._process.stdin, None
         assert stdin is not None
         with suppress(BrokenPipeError), stdin:  # its exit code tells why

@@ -173,3 +173,22 @@ def test_a_child_whose_owner_is_gone_already_ends_at_once():
     arguments = [*command()[:-1], "1" if os.getpid() != 1 else "2"]
     done = subprocess.run(arguments, input=b'{"job":"nothing"}', capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_whoever_stops_waits_for_no_child_and_starts_no_other():
+    async def main():
+        code = "import time; print('begun', flush=True); time.sleep(60)"
+        found = children(code, at_once=1)
+        async with found.run({"job": "made"}, deadline_seconds=50) as lines:
+            assert await anext(lines) == b"begun"
+            waiting = asyncio.create_task(lines_of(found, seconds=50))
+            await asyncio.sleep(0)
+            found.stop()
+            with pytest.raises(JobLate):
+                await anext(lines)
+        with pytest.raises(JobLate):
+            await waiting
+
+    started = time.monotonic()
+    run(main())
+    assert time.monotonic() - started < 30
