@@ -118,7 +118,7 @@ def test_a_search_that_had_to_stop_says_how_far_it_came_and_goes_on_from_there()
 
 def test_nothing_found_says_what_to_try():
     page = get("/?q=x&since=1h", Journal()).text
-    assert "Nothing matches in the last 1 h" in text_of(page)
+    assert "Nothing matches in the last hour" in text_of(page)
     assert links(page)["Look further back"] == "/?q=x&since=24h"
 
 
@@ -176,3 +176,11 @@ def test_the_twin_is_the_search_with_the_same_words():
 )
 def test_moments_may_be_written_briefly(written, read):
     assert moment(written) == read
+
+
+def test_large_events_are_shown_whole_where_they_are_alone():
+    events = [stored(3, payload="y" * 40_000), *(stored(4, payload="z" * 30_000) for _ in range(90))]
+    page = get("/?q=x", Journal(events)).text
+    assert links(page)["Show its fields in its story"] == "/c/c4?open=5-0#e5-0"
+    assert "y" * 2000 not in page
+    assert len(page) < 6_000_000

@@ -205,6 +205,19 @@ def test_a_large_event_keeps_its_fields_for_whoever_asks_for_them():
     assert "y" * 40_000 in get("/c/c1?open=3-0", events).text
 
 
+def test_gaps_are_rows_where_they_are_not_the_usual_pace():
+    steady = [stored(number * 1050) for number in range(55)]
+    assert "without an event" not in get("/c/c1", steady).text
+    assert "8.00 s without an event" in text_of(get("/c/c1", [stored(0), stored(100), stored(8100)]).text)
+
+
+def test_many_large_events_are_not_all_on_one_page():
+    events = [stored(number, payload="z" * 30_000) for number in range(150)]
+    page = get("/c/c1", events).text
+    assert len(page) < 6_000_000
+    assert "z" * 30_000 in get("/c/c1?open=150-0", events).text
+
+
 def test_an_id_that_nothing_is_stored_under_says_what_to_try():
     answer = get("/c/%3Cb%3Enone", [])
     assert answer.status_code == 404

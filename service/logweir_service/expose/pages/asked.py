@@ -11,6 +11,8 @@ from .marks import url
 RANGES: Final = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"))
 """Ages that are offered, and how they read."""
 
+_IN_WORDS: Final = {"15m": "15 minutes", "1h": "hour", "24h": "24 hours", "7d": "7 days"}
+
 USUAL_RANGE: Final = "24h"
 
 
@@ -58,7 +60,7 @@ class Asked:
         """The range in words, for what is said about it."""
         if self.begin or self.end:
             return "this range"
-        return f"the last {dict(RANGES).get(self.since, self.since)}"
+        return f"the last {_IN_WORDS.get(self.since, self.since)}"
 
     def link(self, path: str = "/", **changed: str) -> str:
         """The URL of this question, or of one that differs in some of its parts."""

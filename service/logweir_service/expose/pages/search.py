@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Protocol
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from logweir.fields import CORRELATION_ID
@@ -96,7 +97,8 @@ def search_page(
                 raise
             fault, status = refusal.message, 400
         origin = str(request.base_url).rstrip("/")
-        return pages.page(
+        return await run_in_threadpool(
+            pages.page,
             "search.html",
             here="search",
             status=status,

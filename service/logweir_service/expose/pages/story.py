@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -39,9 +39,13 @@ _WHY: Final = {
 }
 """Why events may be missing, in words."""
 
+_GAP_SHARE: Final = 0.02
+"""Of a long story; less is its usual pace."""
+
 _PLACE: Final = re.compile(r"(\d{1,19})-(\d{1,9})")
 _OPEN_BYTES: Final = 32_768
-"""Longer events show their fields where they are asked for alone."""
+_ALL_BYTES: Final = 2_000_000
+"""Longer events, and those behind so many bytes, show their fields where they are asked for alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Shown:
     is_open: bool
     is_whole: bool
     """Whether its fields are on the page."""
+    follows_gap: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def story_page(
             now=clock(),
             is_part=cursor is not None or chapter.next_cursor is not None,
             partial=_WHY.get(chapter.partial or "", chapter.partial),
-            rows=[_shown(row, scale, opened) for row in told.rows[start : start + ROWS]],
+            rows=_shown(told.rows[start : start + ROWS], scale, opened),
             is_at_end=start + ROWS >= len(told.rows),
             ticks=scale.ticks(),
             folds=scale.folds(),
@@ -139,9 +144,16 @@ def _issue(pages: Pages, journal: UUID, error: Row | None) -> str | None:
     return pages.links.to_issue(identity(journal, error.stored.lsn, error.stored.index).hex)
 
 
-def _shown(row: Row, scale: Scale, place: tuple[int, int] | None) -> Shown:
-    is_open = row.place == place
-    return Shown(row, scale.bar(row), is_open, is_open or len(row.stored.line) <= _OPEN_BYTES)
+def _shown(rows: Sequence[Row], scale: Scale, opened: tuple[int, int] | None) -> list[Shown]:
+    shown, total = [], 0
+    for row in rows:
+        size = len(row.stored.line)
+        is_open = row.place == opened
+        is_whole = is_open or (size <= _OPEN_BYTES and total + size <= _ALL_BYTES)
+        total += size if is_whole else 0
+        follows_gap = row.gap_is_notable and row.gap_before >= scale.seconds * _GAP_SHARE
+        shown.append(Shown(row, scale.bar(row), is_open, is_whole, follows_gap))
+    return shown
 
 
 def _place(text: str) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from logweir_service.errors import Refusal
 from logweir_service.find.moment import read
@@ -43,7 +44,8 @@ def tail_page(
         except Refusal as refusal:
             if refusal.status == 400:
                 fault, status = refusal.message, 400
-        return pages.page(
+        return await run_in_threadpool(
+            pages.page,
             "tail.html",
             here="tail",
             status=status,
