@@ -60,6 +60,7 @@ class Compaction:
     async def _next(self, sealed: SealedSegments) -> bool:
         """Compact the next segment that is due; False where there is none, or no room to do it."""
         loop = asyncio.get_running_loop()
+        found: tuple[Sealed, Sequence[Sealed]] | None = None
         try:
             found = await loop.run_in_executor(None, self._look, sealed)
             if found is None:
@@ -71,7 +72,7 @@ class Compaction:
             _log.exception("no segment can be compacted, by a fault of the service's own")
             self.service.pipeline.telemetry.compaction_failures.inc()
             return False
-        return True
+        return found is not None
 
     def _look(self, sealed: SealedSegments) -> tuple[Sealed, Sequence[Sealed]] | None:
         """The segment that is due, and all there are."""
@@ -126,7 +127,8 @@ class Compaction:
 
     def _fail(self, found: Sealed | None, why: str) -> None:
         self.service.pipeline.telemetry.compaction_failures.inc()
-        first_lsn, named = (found.first_lsn, found.segment.path) if found else (0, "no segment")
+        folder = self.service.pipeline.journal.folder.journal
+        first_lsn, named = (found.first_lsn, found.segment.path) if found else (0, folder)
         self._failed[first_lsn] = self.service.pipeline.clock() + _AGAIN_SECONDS
         if first_lsn not in self._told:
             self._told.add(first_lsn)

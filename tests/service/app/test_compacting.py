@@ -166,9 +166,9 @@ def test_what_is_kept_for_a_time_goes_when_it_has_run_out(settings):
         await settled(
             lambda: all(each.path.stat().st_ino != packed[each.first_lsn] for each in life.packed())
         )
-        assert names(life.stored()[1]).count("db.query") < 30
-        reasons = life.pipeline.telemetry.compacted_events.collect()[0].samples
-        assert any(sample.labels == {"rule": "db.query", "reason": "expired"} for sample in reasons)
+        await settled(lambda: names(life.stored()[1]).count("db.query") < 30)
+        expired = {"rule": "db.query", "reason": "expired"}
+        await settled(lambda: life.value("logweir_compaction_removed_events_total", **expired) is not None)
 
     lived(settings, use)
 
@@ -238,6 +238,32 @@ def test_segment_that_cannot_be_compacted_is_told_once_and_tried_again(settings,
     told = [each for each in caplog.records if each.name == "logweir_service.compact"]
     assert len(told) == 1
     assert "could not be compacted" in told[0].getMessage()
+
+
+def test_folder_that_cannot_be_looked_at_is_told_once_and_looked_at_again(settings, caplog):
+    async def use(life):
+        keeper = life.pipeline.keeper
+        reads = keeper.cursor_lsn
+
+        def fails():
+            raise OSError(5, "Input/output error")
+
+        keeper.cursor_lsn = fails
+        await settled(lambda: life.value("logweir_compaction_failures_total") > 1)
+        before = life.value("logweir_compaction_failures_total")
+        await asyncio.sleep(0.2)
+        assert life.value("logweir_compaction_failures_total") - before < 20, "it rests in between"
+        keeper.cursor_lsn = reads
+        await life.requests(10)
+        await life.hours_later()
+        await life.all_packed()
+
+    with caplog.at_level(logging.WARNING, "logweir_service.compact"):
+        lived(settings, use)
+    told = [each.getMessage() for each in caplog.records if each.name == "logweir_service.compact"]
+    assert len(told) <= 2, "once by the service's own compaction, which finds nothing to do, and by ours"
+    assert all("Input/output error" in text for text in told)
+    assert told
 
 
 def test_damaged_segment_is_set_aside_and_what_is_whole_of_it_is_compacted(settings):
