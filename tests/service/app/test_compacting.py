@@ -16,7 +16,8 @@ from logweir_service.journal import Journal
 from logweir_service.journal.segment import segments
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings
-from tests.service.pipeline.living import exposed, line, request, settled
+from tests.service.pipeline import living
+from tests.service.pipeline.living import exposed, line, request
 
 RULES = """version: 1
 store:
@@ -25,6 +26,9 @@ store:
   - {event: "*", level: debug, keep: never}
 """
 HOUR = 3600.0
+
+settled = partial(living.settled, seconds=90.0)
+"""A child process takes a second to start on a busy machine, and there is one for each segment."""
 
 
 @pytest.fixture
