@@ -74,11 +74,11 @@ class Indexing:
 
     def missing(self) -> int:
         """How many sealed segments have no sidecar, and are scanned."""
-        return sum(1 for entry in self.catalogue.entries() if not entry.is_newest and entry.header is None)
+        return sum(1 for entry in self.catalogue.known if not entry.is_newest and entry.header is None)
 
     def size_bytes(self) -> int:
         """Bytes of all sidecars that hold."""
-        return sum(entry.sidecar_bytes for entry in self.catalogue.entries())
+        return sum(entry.sidecar_bytes for entry in self.catalogue.known)
 
     async def _fill(self) -> None:
         """Learn what the active segment held before this process began to take note."""

@@ -22,6 +22,9 @@ _RECENT_SECONDS: Final = 1.0
 _MAX_OPEN: Final = 400
 """Sidecars of the newest segments that are kept open, as each takes a file descriptor."""
 
+_ATTEMPTS: Final = 5
+"""To list a folder in which segments are moving."""
+
 _HEADER_BYTES: Final = 4096
 """Of the segment: no first line is longer."""
 
@@ -72,6 +75,11 @@ class Catalogue:
             self._list(changed)
         return self._entries
 
+    @property
+    def known(self) -> tuple[Entry, ...]:
+        """All segments as they were when somebody asked; nothing is looked at."""
+        return self._entries
+
     def find(self, first_lsn: int) -> Entry | None:
         """A segment as it is now, also where a folder's time does not show that it has changed."""
         self._list(self._changed())
@@ -87,11 +95,14 @@ class Catalogue:
     def _list(self, changed: tuple[int, ...]) -> None:
         with self._lock:
             listed = self.clock()
-            segments = self.segments()
-            found = [
-                self._entry(segment, age=age, keep=age <= _MAX_OPEN)
-                for age, segment in enumerate(reversed(segments))
-            ]
+            for _ in range(_ATTEMPTS):
+                segments = self.segments()
+                found = [
+                    self._entry(segment, age=age, keep=age <= _MAX_OPEN)
+                    for age, segment in enumerate(reversed(segments))
+                ]
+                if None not in found:
+                    break
             self._entries = tuple(entry for entry in reversed(found) if entry is not None)
             there = {segment.first_lsn for segment in segments}
             for first_lsn in self._facts.keys() - there:
@@ -101,7 +112,7 @@ class Catalogue:
             self._listed = listed, changed
 
     def _entry(self, segment: SegmentFile, *, age: int, keep: bool) -> Entry | None:
-        """None where the segment was removed meanwhile."""
+        """None where the segment was removed meanwhile, or has another name since it was compacted."""
         try:
             identity = Identity.of(segment.path)
             if age == 0:

@@ -13,6 +13,7 @@ from logweir_service.find.catalogue import Catalogue
 from logweir_service.find.sidecar import name
 from logweir_service.journal import DataFolder, Journal, crc32
 from logweir_service.journal.segment import SegmentReader, segments
+from tests.service.journal.packed import pack
 
 LINE = b'{"timestamp":"2026-09-21T14:13:20Z","correlation_id":"c%d","note":"' + b"x" * 900 + b'"}'
 
@@ -193,3 +194,17 @@ def test_a_sidecar_that_went_since_it_was_found_is_none(journal, monkeypatch):
     assert entry.header is not None
     path.unlink()
     assert entry.sidecar() is None
+
+
+def test_segment_that_gets_another_name_while_the_folder_is_listed_is_there(journal):
+    found = catalogue(journal)
+    listed = found.segments
+
+    def moving():
+        known = listed()
+        if not known[0].is_packed:
+            pack(known[0], journal.identifier)
+        return known
+
+    found.segments = moving
+    assert [each.first_lsn for each in found.entries()] == [1, 3, 5, 7, 9, 11]
