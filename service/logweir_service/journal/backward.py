@@ -38,7 +38,7 @@ class BackwardSegment:
         """
         with self._segment.open() as file:
             places = Places(self._segment)
-            places.walk(self._last_lsn)
+            places.walk(file, self._last_lsn)
             yield from places.before(file, before_lsn)
 
 

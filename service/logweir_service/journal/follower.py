@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from logweir_service.event import StoredBatch
 
@@ -44,36 +45,33 @@ class Follower:
         newest = self._look()
         if newest is None:
             return 0
-        self._walk(newest, _ALL)
+        for _ in self._walked(newest, _ALL):
+            pass
         return newest.last_lsn
 
     def batches(self, after_lsn: int) -> Iterator[StoredBatch]:
         """The batches behind a commit, in order; what retention has removed is passed over."""
         last = self.last_lsn()
-        for places in self._behind(after_lsn, last):
-            try:
-                with places.segment.open() as file:
-                    for batch in places.behind(file, after_lsn):
-                        if batch.intact():
-                            yield StoredBatch(batch.lsn, batch.received, batch.lines)
-            except FileNotFoundError:
-                continue
+        for places, file in self._behind(after_lsn, last):
+            for batch in places.behind(file, after_lsn):
+                if batch.intact():
+                    yield StoredBatch(batch.lsn, batch.received, batch.lines)
 
     def events(self, after_lsn: int, upto_lsn: int) -> Iterator[tuple[int, int]]:
         """How many events came behind a commit and up to another: in parts, each with its last commit."""
-        for places in self._behind(after_lsn, upto_lsn):
+        for places, _ in self._behind(after_lsn, upto_lsn):
             yield places.last_lsn, places.events(after_lsn, upto_lsn)
 
-    def _behind(self, after_lsn: int, last: int) -> Iterator[Places]:
-        """What holds batches behind a commit and up to another, walked through, oldest first."""
+    def _behind(self, after_lsn: int, last: int) -> Iterator[tuple[Places, BinaryIO]]:
+        """What holds batches behind a commit and up to another, walked through and opened, oldest first."""
         if after_lsn >= last:
             return
         newest = self._newest
         if newest is not None and after_lsn + 1 >= newest.first_lsn:
-            self._walk(newest, last)
-            if newest.last_lsn >= last:
-                yield newest
-                return
+            for walked in self._walked(newest, last):
+                if newest.last_lsn >= last:
+                    yield walked
+                    return
         newest = self._look(after_lsn)
         known = segments(self._folder)
         for number, segment in enumerate(known):
@@ -82,8 +80,7 @@ class Follower:
                 continue
             is_newest = newest is not None and newest.segment.first_lsn == segment.first_lsn
             places = newest if newest is not None and is_newest else Places(segment)
-            if self._walk(places, last):
-                yield places
+            yield from self._walked(places, last)
 
     def _look(self, after_lsn: int = _ALL) -> Places | None:
         """The newest segment, as far as it stands behind a commit.
@@ -99,9 +96,11 @@ class Follower:
             self._newest = Places(known[-1])
         return self._newest
 
-    def _walk(self, places: Places, last: int) -> bool:
+    def _walked(self, places: Places, last: int) -> Iterator[tuple[Places, BinaryIO]]:
+        """The places up to a commit and the file that they are of; nothing where that is gone."""
         try:
-            places.walk(last)
+            with places.segment.open() as file:
+                places.walk(file, last)
+                yield places, file
         except FileNotFoundError:
-            return False
-        return True
+            return

@@ -44,15 +44,17 @@ class Places:
         self._begins, self._ends, self._counts = array("Q"), array("Q"), array("Q")
         self._end = begin[1] if begin else 0
 
-    def walk(self, last_lsn: int) -> None:
+    def walk(self, file: BinaryIO, last_lsn: int) -> None:
         """Go on up to commit `last_lsn`, or to where the segment ends for now.
+
+        What is read at these places is to be read from the same opened file: a segment that is written anew
+        meanwhile has others.
 
         Raises:
             FileNotFoundError: it was removed.
         """
-        with self.segment.open() as file:
-            if self._walk(file, last_lsn):
-                return
+        if self._walk(file, last_lsn):
+            return
         for located in SegmentReader(  # something is no batch, and another may stand behind it
             self.segment, offset=self._end, after_lsn=self.last_lsn, passing_over=True
         ):
