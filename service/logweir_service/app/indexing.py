@@ -66,7 +66,7 @@ class Indexing:
                 while entry := await loop.run_in_executor(None, self._next):
                     await self._build(entry)
             except FileNotFoundError:
-                continue  # the data folder is gone, of which the keeper tells, or a segment was removed just now
+                continue  # a segment was removed just now, or the data folder, of which the keeper tells
             except OSError as fault:
                 _log.warning("the index cannot be looked at: %s", fault)
                 await asyncio.sleep(_AGAIN_SECONDS)
