@@ -10,6 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 from zlib import crc32
 
+from markupsafe import Markup
+
 from logweir.fields import CORRELATION_ID
 from logweir_service.find import Moment, Row, visible
 from logweir_service.lenient import read_moment
@@ -26,10 +28,15 @@ _LONG: Final = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s
 
 
 def duration(seconds: Any) -> str:
-    """A duration in the unit that reads best: ``0.4 ms``, ``312 ms``, ``1.25 s``, ``3 min 20 s``."""
+    """A duration in the unit that reads best: ``0.4 ms``, ``312 ms``, ``1.25 s``, ``3 min 20 s``.
+
+    An `int` is one that is known to the second: ``54 s``.
+    """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return ""
     size, sign = abs(seconds), "-" if seconds < 0 else ""
+    if isinstance(seconds, int) and size < 60:
+        return f"{seconds}{_THIN_SPACE}s"
     if size < 0.9995:
         milliseconds = size * 1000
         return f"{sign}{milliseconds:.{1 if milliseconds < 9.95 else 0}f}{_THIN_SPACE}ms"
@@ -114,8 +121,18 @@ def without_user(text: str, user: str) -> str:
 
 
 def after(seconds: float) -> str:
-    """A moment of a story, by its begin: ``+0.312 s``, ``+2 min 5 s``."""
-    return f"+{seconds:.3f}{_THIN_SPACE}s" if seconds < 59.9995 else f"+{duration(seconds)}"
+    """A moment of a story, by its begin: ``+0.312 s``, ``+2:05.312``, ``+3 h 20 min``."""
+    if seconds < 59.9995:
+        return f"+{seconds:.3f}{_THIN_SPACE}s"
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 3_600_000:
+        return f"+{milliseconds // 60_000}:{milliseconds % 60_000 / 1000:06.3f}"
+    return f"+{duration(seconds)}"
+
+
+def breakable(name: str) -> Markup:
+    """A metric's name, which a narrow column breaks behind an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def lines(text: str) -> str:
@@ -165,7 +182,24 @@ def _moment(value: Any) -> datetime | None:
 
 
 _ALL: Final = (
-    *(after, ago, clock, count, day, duration, fields, hue, iso, json, lines, number, quotable, seen, short),
+    *(
+        after,
+        ago,
+        breakable,
+        clock,
+        count,
+        day,
+        duration,
+        fields,
+        hue,
+        iso,
+        json,
+        lines,
+        number,
+        quotable,
+        seen,
+        short,
+    ),
     *(size, story, without_user),
 )
 
