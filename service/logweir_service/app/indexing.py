@@ -16,7 +16,7 @@ import msgspec
 from logweir_service.disk import Disk
 from logweir_service.errors import JobFailed, JobLate
 from logweir_service.find import ActiveIndex, Catalogue
-from logweir_service.find.entry import Entry
+from logweir_service.find.index.entry import Entry
 from logweir_service.jobs.child import Children
 from logweir_service.jobs.index import Job, Stretch
 from logweir_service.journal import sidecar_of

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from logweir_service.event import StoredEvent
 from logweir_service.find import POLL_SECONDS, Dropped, FlatRows, Found, Query, Tail
-from logweir_service.find.tail import Told
+from logweir_service.find.query.tail import Told
 from logweir_service.journal import DataFolder, Follower
 from logweir_service.settings import read_settings
 

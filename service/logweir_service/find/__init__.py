@@ -1,27 +1,27 @@
 """Everything of one correlation id, in the order it happened; and what else a query asks for."""
 
-from .asked import Asked, Page, StoryPlace, read_story_place
-from .catalogue import Catalogue
-from .cursor import Place, read_place
-from .epoch import microseconds
-from .flat import FlatRows
-from .ids import ID_KINDS, MAX_ID, IdKind
-from .index import ActiveIndex, Stretch
-from .length import length
-from .look import Look
-from .moment import Moment
-from .query import BadQuery, Match, Query
-from .render import render_rows, render_story
-from .scan import MAX_EVENTS, Bounds, Found, Looked, Partial, Scan
-from .search import MAX_SECONDS, Search
-from .spans import Spans, spans
-from .stack import Frame, Raised
-from .stories import Stories
-from .tail import POLL_SECONDS, Dropped, Followed, Tail
-from .telling import story_as_json
-from .timeline import Row, Timeline, timeline
-from .times import read_time
-from .visible import shown, visible, visible_json
+from .index.active import ActiveIndex, Stretch
+from .index.asked import Asked, Page, StoryPlace, read_story_place
+from .index.catalogue import Catalogue
+from .index.epoch import microseconds
+from .index.ids import ID_KINDS, MAX_ID, IdKind
+from .index.spans import Spans, spans
+from .index.stories import Stories
+from .query.cursor import Place, read_place
+from .query.query import BadQuery, Match, Query
+from .query.scan import MAX_EVENTS, Bounds, Found, Looked, Partial, Scan
+from .query.search import MAX_SECONDS, Search
+from .query.tail import POLL_SECONDS, Dropped, Followed, Tail
+from .query.times import read_time
+from .story.flat import FlatRows
+from .story.length import length
+from .story.look import Look
+from .story.moment import Moment
+from .story.render import render_rows, render_story
+from .story.stack import Frame, Raised
+from .story.telling import story_as_json
+from .story.timeline import Row, Timeline, timeline
+from .story.visible import shown, visible, visible_json
 
 __all__ = [
     "ID_KINDS",

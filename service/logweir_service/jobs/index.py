@@ -11,9 +11,9 @@ import msgspec
 
 from logweir_service.disk import Disk, write_all
 from logweir_service.event import StoredBatch
-from logweir_service.find.building import PlacedBatch, build
-from logweir_service.find.ids import read_ids
-from logweir_service.find.index import STRETCH_BYTES
+from logweir_service.find.index.active import STRETCH_BYTES
+from logweir_service.find.index.building import PlacedBatch, build
+from logweir_service.find.index.ids import read_ids
 from logweir_service.journal.segment import Located, Segment, SegmentReader
 
 _NOT_YET: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from logweir_service.find.sidecar import Sidecar, id_hash
+from logweir_service.find.index.sidecar import Sidecar, id_hash
 from logweir_service.journal import Segment, header_of, sidecar_of
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from logweir_service.event import StoredEvent
 from logweir_service.find import Asked, Catalogue, Page, Stories, read_story_place
-from logweir_service.find.asked import Partial
+from logweir_service.find.index.asked import Partial
 from logweir_service.journal import JournalReader
 
 

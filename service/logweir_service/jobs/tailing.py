@@ -11,7 +11,7 @@ from typing import Final
 
 from logweir_service.errors import Refusal
 from logweir_service.find import POLL_SECONDS, Dropped, Followed, Place, Query, Tail
-from logweir_service.find.tail import Reader
+from logweir_service.find.query.tail import Reader
 
 MAX_TAILS: Final = 32
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from logweir_service.access import Tokens
 from logweir_service.expose import Reader, events_route, refuse_alike
 from logweir_service.find import Asked, Page, Stories
-from tests.service.find.scanned import Scanned
+from tests.service.find.index.scanned import Scanned
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

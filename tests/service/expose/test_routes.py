@@ -13,7 +13,7 @@ from logweir_service.expose import Readable, Reader, events_route, reading_route
 from logweir_service.expose.events import LookUp
 from logweir_service.find import Asked, Page, Stories
 from logweir_service.limits import Limits
-from tests.service.find.scanned import Scanned
+from tests.service.find.index.scanned import Scanned
 
 
 def story(count: int) -> list[bytes]:

@@ -11,7 +11,7 @@ from logweir_service.access import read_tokens
 from logweir_service.expose import Reader, refuse_alike, story_routes
 from logweir_service.expose.story import Chapter
 from logweir_service.find import timeline
-from tests.service.find.stories import EXAMPLE, stored
+from tests.service.find.story.stories import EXAMPLE, stored
 
 STORY = stored(*EXAMPLE)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from logweir_service.event import StoredBatch
-from logweir_service.find.building import PlacedBatch, build
+from logweir_service.find.index.building import PlacedBatch, build
 from logweir_service.jobs.compact import Asked, compact
 from logweir_service.journal import DataFolder, SegmentReader, put_in_place, segments, sidecar_of
 from logweir_service.rules import RuleSource

@@ -57,7 +57,7 @@ def looked_up(
 @pytest.fixture
 def heavy(monkeypatch):
     """Whatever is looked up is left to a child."""
-    monkeypatch.setattr("logweir_service.find.stories._MUCH_BYTES", 0)
+    monkeypatch.setattr("logweir_service.find.index.stories._MUCH_BYTES", 0)
 
 
 @pytest.mark.usefixtures("heavy")
@@ -110,7 +110,7 @@ def test_of_very_many_hits_a_child_gives_page_after_page_and_each_once(tmp_path)
 
 
 def test_a_story_of_thousands_of_events_is_left_to_a_child(journal, stories, monkeypatch):
-    monkeypatch.setattr("logweir_service.find.stories._MANY_EVENTS", 20)
+    monkeypatch.setattr("logweir_service.find.index.stories._MANY_EVENTS", 20)
     journal.folder.index.mkdir(exist_ok=True)
     assert not stories.plan(Asked("c1")).is_heavy
     for segment in segments(journal.folder.journal)[:-1]:

@@ -10,7 +10,7 @@ import pytest
 from logweir_service.app import compose, running, serve
 from logweir_service.errors import Refusal, StorageBroken
 from logweir_service.find import Asked
-from logweir_service.find.index import Stretch
+from logweir_service.find.index.active import Stretch
 from logweir_service.limits import Limits
 from logweir_service.pipeline import Delivery
 from logweir_service.settings import Settings

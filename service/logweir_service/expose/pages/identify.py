@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from logweir_service.expose.events import LookUp
 from logweir_service.find import Asked, IdKind
-from logweir_service.find.moment import read
+from logweir_service.find.story.moment import read
 
 from .marks import story
 

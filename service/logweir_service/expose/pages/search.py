@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from logweir.fields import CORRELATION_ID
 from logweir_service.errors import Refusal
 from logweir_service.event import StoredEvent
-from logweir_service.find.moment import read
+from logweir_service.find.story.moment import read
 
 from .asked import RANGES, Asked
 from .headers import page_headers

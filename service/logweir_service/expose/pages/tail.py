@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from logweir_service.errors import Refusal
-from logweir_service.find.moment import read
+from logweir_service.find.story.moment import read
 
 from .asked import Asked
 from .page import Pages

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logweir_service.event import StoredBatch, StoredEvent
-from logweir_service.find import sidecar as sidecar_module
-from logweir_service.find.building import PlacedBatch, build
-from logweir_service.find.entry import candidates
-from logweir_service.find.ids import ID_KINDS, has_id, id_text, read_ids
-from logweir_service.find.sidecar import Sidecar, id_hash
+from logweir_service.find.index import sidecar as sidecar_module
+from logweir_service.find.index.building import PlacedBatch, build
+from logweir_service.find.index.entry import candidates
+from logweir_service.find.index.ids import ID_KINDS, has_id, id_text, read_ids
+from logweir_service.find.index.sidecar import Sidecar, id_hash
 
 JOURNAL = UUID("6f1d6c5e-58a3-4a59-bd1c-54f41b1f6fd5")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -107,7 +107,7 @@ def test_its_header_tells_its_segment_and_its_time(tmp_path, found):
 
 def test_ids_that_share_a_hash_are_candidates_of_each_other_in_order(tmp_path, monkeypatch):
     monkeypatch.setattr(sidecar_module, "id_digest", lambda value: b"12345678")
-    monkeypatch.setattr("logweir_service.find.building.id_digest", lambda value: b"12345678")
+    monkeypatch.setattr("logweir_service.find.index.building.id_digest", lambda value: b"12345678")
     lines = [
         b'{"timestamp":"2026-09-21T14:13:20Z","correlation_id":"%s"}' % each for each in (b"a", b"b", b"a")
     ]

@@ -7,7 +7,7 @@ from logweir_service.find import ActiveIndex, Stretch
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr("logweir_service.find.index.STRETCH_BYTES", 100)
+    monkeypatch.setattr("logweir_service.find.index.active.STRETCH_BYTES", 100)
 
 
 def noted(*batches, first_lsn=1):

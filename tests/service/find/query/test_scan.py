@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logweir_service.find.cursor import Place, read_place
-from logweir_service.find.query import Query
-from logweir_service.find.scan import Bounds, Found, Looked, Scan
+from logweir_service.find.query.cursor import Place, read_place
+from logweir_service.find.query.query import Query
+from logweir_service.find.query.scan import Bounds, Found, Looked, Scan
 from logweir_service.journal import DataFolder, newest_first
 from tests.service.journal.packed import pack_sealed
 from tests.service.journal.written import commit, flip, opened, segment_paths

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from logweir_service.find.times import read_time
+from logweir_service.find.query.times import read_time
 
 NOW = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
 

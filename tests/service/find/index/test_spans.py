@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from logweir_service.find import Bounds, Found, Looked, Query, Scan, spans
-from logweir_service.find.catalogue import Catalogue
+from logweir_service.find.index.catalogue import Catalogue
 from logweir_service.journal import DataFolder, JournalReader, newest_first
-from tests.service.find.test_catalogue import add_sidecar
+from tests.service.find.index.test_catalogue import add_sidecar
 from tests.service.journal.written import commit, opened
 
 BEGAN = datetime(2026, 9, 21, 14, tzinfo=UTC)

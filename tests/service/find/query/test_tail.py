@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logweir_service.find.cursor import Place
-from logweir_service.find.query import Query
-from logweir_service.find.scan import Found
-from logweir_service.find.tail import BURST_ROWS, Dropped, Tail
+from logweir_service.find.query.cursor import Place
+from logweir_service.find.query.query import Query
+from logweir_service.find.query.scan import Found
+from logweir_service.find.query.tail import BURST_ROWS, Dropped, Tail
 from logweir_service.journal import DataFolder, Follower
 from tests.service.journal.packed import pack_sealed
 from tests.service.journal.written import RECEIVED, commit, flip, opened, segment_paths

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from logweir_service.event import StoredBatch, StoredEvent
 
+from .active import ActiveIndex, Stretch
 from .asked import MAX_PAGE_BYTES, Asked, Page, Partial, StoryPlace
 from .catalogue import Catalogue
 from .entry import Entry, SegmentFile, candidates
 from .epoch import microseconds
 from .ids import has_id, needles, read_ids
-from .index import ActiveIndex, Stretch
 from .sidecar import Sidecar
 
 _BUFFER_BYTES: Final = 16 << 10

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logweir_service.event import StoredEvent
 from logweir_service.find import Look, render_rows, render_story, timeline
-from logweir_service.find.look import columns
+from logweir_service.find.story.look import columns
 
 from .stories import EXAMPLE, event, odd_events, raising, span, stored
 

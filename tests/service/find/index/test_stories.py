@@ -4,7 +4,7 @@ import pytest
 
 from logweir_service.find import ActiveIndex, Asked, Stories
 from logweir_service.journal import DataFolder, Journal, JournalReader, crc32
-from tests.service.find.scanned import Scanned
+from tests.service.find.index.scanned import Scanned
 
 
 def line(correlation_id, second, note=""):

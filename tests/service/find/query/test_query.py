@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logweir_service.find.query import BadQuery, Query
+from logweir_service.find.query.query import BadQuery, Query
 
 TIMED_OUT = {
     "timestamp": "2026-09-21T14:13:00.5Z",

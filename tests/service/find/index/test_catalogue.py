@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from logweir_service.event import StoredBatch
-from logweir_service.find.building import PlacedBatch, build
-from logweir_service.find.catalogue import Catalogue
-from logweir_service.find.sidecar import name
+from logweir_service.find.index.building import PlacedBatch, build
+from logweir_service.find.index.catalogue import Catalogue
+from logweir_service.find.index.sidecar import name
 from logweir_service.journal import DataFolder, Journal, crc32
 from logweir_service.journal.segment import SegmentReader, segments
 from tests.service.journal.packed import pack
@@ -179,7 +179,7 @@ def test_a_segment_that_was_replaced_is_told(journal):
 
 
 def test_more_than_may_be_open_are_opened_when_they_are_asked(journal, monkeypatch):
-    monkeypatch.setattr("logweir_service.find.catalogue._MAX_OPEN", 2)
+    monkeypatch.setattr("logweir_service.find.index.catalogue._MAX_OPEN", 2)
     for segment in segments(journal.folder.journal):
         add_sidecar(journal, segment)
     found = catalogue(journal)
@@ -188,7 +188,7 @@ def test_more_than_may_be_open_are_opened_when_they_are_asked(journal, monkeypat
 
 
 def test_a_sidecar_that_went_since_it_was_found_is_none(journal, monkeypatch):
-    monkeypatch.setattr("logweir_service.find.catalogue._MAX_OPEN", 0)
+    monkeypatch.setattr("logweir_service.find.index.catalogue._MAX_OPEN", 0)
     path = add_sidecar(journal, segments(journal.folder.journal)[0])
     entry = catalogue(journal).entries()[0]
     assert entry.header is not None
