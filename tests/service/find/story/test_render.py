@@ -223,5 +223,5 @@ def test_nothing_renders_as_nothing():
 
 
 def test_the_example_of_the_documentation_is_what_is_printed():
-    page = Path(__file__).parents[3] / "docs" / "stories.md"
+    page = Path(__file__).parents[4] / "docs" / "stories.md"
     assert "```\n" + "\n".join(rendered(*EXAMPLE)) + "\n```" in page.read_text()
