@@ -6,10 +6,12 @@ import asyncio
 import json
 import sys
 
+import msgspec
 import pytest
 
 from logweir_service.errors import Refusal
 from logweir_service.find import Asked, Catalogue, Page, Stories
+from logweir_service.jobs import story
 from logweir_service.jobs.child import Children
 from logweir_service.jobs.index import write_sidecar
 from logweir_service.jobs.looking import Looking
@@ -117,6 +119,22 @@ def test_a_story_of_thousands_of_events_is_left_to_a_child(journal, stories, mon
         write_sidecar(segment, sidecar_of(journal.folder.index, segment.first_lsn))
     assert stories.plan(Asked("c1")).is_heavy
     assert not stories.plan(Asked("c2")).is_heavy
+
+
+def test_a_child_does_not_read_indexes_as_a_whole(journal, monkeypatch):
+    journal.folder.index.mkdir(exist_ok=True)
+    for segment in segments(journal.folder.journal)[:-1]:
+        write_sidecar(segment, sidecar_of(journal.folder.index, segment.first_lsn))
+    monkeypatch.setattr("logweir_service.find.index.sidecar.zlib", None)  # which sums all of one up
+    job = story.Job(
+        journal=journal.identifier,
+        folder=str(journal.folder.journal),
+        index=str(journal.folder.index),
+        asked=Asked("c1"),
+        last_lsn=journal.last_lsn,
+        deadline=float("inf"),
+    )
+    assert len(story.read([*story.run(msgspec.structs.asdict(job) | {"seconds": 1})]).events) == 100
 
 
 def test_what_is_small_needs_no_child(journal, stories):

@@ -60,6 +60,8 @@ class Catalogue:
     """Lists them, oldest first."""
     index: Path | None = None
     """The folder of the sidecars."""
+    check: bool = True
+    """Whether each is read as a whole when it is opened, to see that it is not damaged."""
     clock: Callable[[], float] = time.time
     _entries: tuple[Entry, ...] = ()
     _listed: tuple[float, tuple[int, ...]] | None = None
@@ -138,7 +140,7 @@ class Catalogue:
             return entry
         known = self._opened.get(entry.first_lsn)
         if known is None or known.identity != identity or (keep and known.header and not known.kept):
-            known = _open(path, identity)
+            known = _open(path, identity, check=self.check)
         if not keep:
             known = known._replace(kept=None)
         self._opened[entry.first_lsn] = known
@@ -183,9 +185,9 @@ def _read(segment: SegmentFile) -> tuple[int, int]:
         return -1, size
 
 
-def _open(path: Path, identity: Identity) -> _Opened:
+def _open(path: Path, identity: Identity, *, check: bool) -> _Opened:
     try:
-        sidecar = Sidecar(path)
+        sidecar = Sidecar(path, check=check)
     except (OSError, ValueError):
         return _Opened(identity, None, None)
     return _Opened(identity, sidecar.header, sidecar)
