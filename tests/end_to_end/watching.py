@@ -44,6 +44,7 @@ class Watcher:
         """The messages as a browser gives them, until the stream ends."""
         event, data = "message", ""
         while line := self.response.readline():
+            assert b"\r" not in line, "to a browser, a line ends there"
             name, _, value = line.decode().rstrip("\n").partition(": ")
             if name == "id":
                 self.place = value
