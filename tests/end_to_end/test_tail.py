@@ -52,7 +52,7 @@ def test_a_line_with_spaces_of_all_kinds_is_one_message(live):
     with Watcher(live) as watcher:
         wait_for(lambda: metric(live, "logweir_tails") == 1)
         time.sleep(0.3)
-        post(live, b'{"event":"a",\r"service":"shop",\t"level":"info"}\n')
+        post(live, b'{"timestamp":"2026-11-21T13:05:00Z","event":"a",\r"service":"shop",\t"level":"info"}\n')
         assert watcher.take(1)[0]["event"] == "a"
 
 

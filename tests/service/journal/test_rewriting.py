@@ -151,6 +151,34 @@ def test_disk_that_fails_at_any_call_leaves_one_whole_segment(folder):
     assert lines_of(folder) == THINNED
 
 
+class TellingDisk(Disk):
+    """Notes what is made durable, put in place and removed."""
+
+    def __init__(self):
+        self.calls = []
+
+    def fsync(self, file):
+        self.calls.append("sync")
+
+    def replace(self, old, new):
+        self.calls.append("replace")
+        super().replace(old, new)
+
+    def sync_folder(self, path):
+        self.calls.append("sync folder")
+
+    def unlink(self, path):
+        self.calls.append("unlink")
+        super().unlink(path)
+
+
+def test_power_cut_at_any_step_leaves_one_whole_segment(folder):
+    journal_of_two(folder)
+    disk = TellingDisk()
+    assert compacted(folder, disk)
+    assert disk.calls == ["sync", "replace", "sync folder", "unlink"]
+
+
 def test_segment_that_retention_has_removed_does_not_come_back(folder):
     journal_of_two(folder)
     segment = segments(folder.journal)[0]
