@@ -30,7 +30,11 @@ async def send(pipeline):
     for number in range(20):
         told = [request(user_id="ann", correlation_id=f"a-{number}")]
         told += [
-            request(user_id="bob", correlation_id=f"b-{number}", message="not 'ann'" if number == 3 else "")
+            request(
+                user_id="bob",
+                correlation_id=f"b-{number}",
+                message={3: "not 'ann'", 5: "annabel"}.get(number, ""),
+            )
         ]
         told += [request(correlation_id=f"a-{number}")]
         await pipeline.submit(Delivery(b"".join(told)))
@@ -38,6 +42,12 @@ async def send(pipeline):
         Delivery(request(user_id="ann", level="loud") + b'{"user_id": "ann"\n{"user_id":"bob"}\n')
     )
     return exposed(pipeline)
+
+
+async def mention(pipeline):
+    """Events in many segments that tell of a user, and are another's."""
+    for number in range(60):
+        await pipeline.submit(Delivery(request(user_id="bob", message=f"{number} letters to ann")))
 
 
 async def look(pipeline):
@@ -58,6 +68,15 @@ def of(events, user):
 def compacted(folder):
     """The same folder with the first of its segments compacted."""
     pack(segments(folder.journal)[0], folder.identify())
+
+
+def test_what_holds_the_id_elsewhere_is_told_in_one_line_however_many_segments_there_are(capsys, settings):
+    living(settings, mention)
+    code, _, err = run(capsys, "erase", "--user", "ann", "--dry-run", "--data", settings.data)
+    assert code == 1
+    assert err.startswith("logweir: 60 other lines of 0")
+    assert err.count(".ndjson") == 3
+    assert " more segments with the id elsewhere stay" in err
 
 
 def test_events_of_a_user_go_and_all_others_keep_their_identity_and_their_numbers(capsys, settings):

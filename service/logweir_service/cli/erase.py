@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from logweir_service.journal import DataFolder
 from logweir_service.pipeline import Erasure, ErasureFound, User
@@ -12,6 +13,9 @@ from logweir_service.settings import read_settings
 
 from .commands import Commands, add_data_option
 from .outcome import NOTHING_FOUND
+
+_NAMED: Final = 3
+"""Segments that are named where many hold the id elsewhere."""
 
 
 def add_to(commands: Commands) -> None:
@@ -67,8 +71,10 @@ def _left(erasure: Erasure, found: Sequence[ErasureFound]) -> Iterator[str]:
     """What holds the id still."""
     mentions = sum(each.mentions for each in found)
     if mentions:
-        named = ", ".join(each.segment.path.name for each in found if each.mentions)
-        yield f"{_count(mentions, 'other line')} of {named} hold the id in another field, and stay"
+        names = [each.segment.path.name for each in found if each.mentions]
+        more = f" and {_count(len(names) - _NAMED, 'more segment')}" if len(names) > _NAMED else ""
+        named = ", ".join(names[:_NAMED]) + more
+        yield f"{_count(mentions, 'other line')} of {named} with the id elsewhere stay"
     for path in erasure.damaged():
         yield f"{path} was kept because it is damaged, and is not looked into: remove it"
 

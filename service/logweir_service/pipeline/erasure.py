@@ -6,6 +6,7 @@ ever counted again without them. Other events keep their places, and with them t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +137,7 @@ class Erasure:
             for lines in _batches(segment):
                 left, gone = self.user.edit(lines)
                 events += gone
-                mentions += _lines_with(self.user.id.encode(), left)
+                mentions += _lines_with(self.user.id, left)
             if events or mentions:
                 yield Found(segment, events, mentions)
 
@@ -244,5 +245,10 @@ def _end(known: Sequence[Segment]) -> int | None:
     return last_lsn if reader.damage is None else None
 
 
-def _lines_with(needle: bytes, lines: bytes) -> int:
-    return sum(needle in line for line in lines.split(b"\n")) if needle in lines else 0
+def _lines_with(user_id: str, lines: bytes) -> int:
+    """How many lines hold the id as a word: 17 is not in 170, nor in a number such as 0x3f17ab."""
+    needle = user_id.encode()
+    if needle not in lines:
+        return 0
+    word = re.compile(rb"(?<![0-9A-Za-z])" + re.escape(needle) + rb"(?![0-9A-Za-z])")
+    return sum(word.search(line) is not None for line in lines.split(b"\n"))
