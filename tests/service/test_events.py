@@ -86,6 +86,10 @@ def test_words_conditions_and_times_select(capsys, data, arguments, expected):
         assert (code, numbers(out)) == (0, expected)
 
 
+def test_a_single_event_that_is_shown_is_one(capsys, data):
+    assert "the newest event is shown; for those before" in run(capsys, "--data", data, "--limit", 1)[2]
+
+
 def test_what_is_left_out_is_told_and_can_be_gone_on_with(capsys, data):
     found: list[int] = []
     before: list[str] = []

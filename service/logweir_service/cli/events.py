@@ -138,7 +138,8 @@ class _Output:
         if looked is not None and looked.partial == "removed":
             print("logweir: events were removed by retention while this looked for them", file=sys.stderr)
         if looked is not None and looked.next is not None:
-            which = f"the newest {count} events are" if count else "nothing is"
+            which = "the newest event is" if count == 1 else f"the newest {count} events are"
+            which = which if count else "nothing is"
             print(f"logweir: {which} shown; for those before add --before {looked.next}", file=sys.stderr)
         elif not count:
             print("logweir: no such event is stored", file=sys.stderr)

@@ -225,6 +225,20 @@ def test_an_id_that_nothing_is_stored_under_says_what_to_try():
     assert "Nothing is stored under this id" in answer.text
 
 
+def test_an_address_that_nothing_has_is_told_in_words():
+    app, pages = FastAPI(openapi_url=None), Pages(version="0.0")
+    refuse_alike(app, pages)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://logweir") as client:
+            return await client.get("/nothing", headers={"Accept": "text/html"})
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 404
+    assert "No page has this address." in answer.text
+
+
 @pytest.mark.parametrize("identifier", ["%", "..", "a:b", "*", "' OR 1=1 --", ".*", "x" * 129, "\x00"])
 def test_an_id_is_looked_up_as_it_is_or_not_at_all(identifier):
     asked: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request, Response
@@ -16,6 +17,7 @@ _TITLES: Final = {
     405: "Not in this way",
     503: "Not yet",
 }
+_NO_SUCH_PAGE: Final = "No page has this address."
 _OF_MACHINES: Final = ("/v1/", "/-/", "/metrics")
 
 
@@ -29,4 +31,6 @@ def wants_page(request: Request) -> bool:
 def trouble_page(pages: Pages, status: int, message: str) -> Response:
     """The page that says why there is none."""
     title = _TITLES.get(status, "That did not work")
+    if (status, message) == (404, HTTPStatus.NOT_FOUND.phrase):
+        message = _NO_SUCH_PAGE
     return pages.page("trouble.html", status=status, title=title, message=message)

@@ -87,7 +87,9 @@ class _Page:
             yield line([name])
         yield line([Part(counts)] if self._is_narrow else [name, Part(f": {counts}")])
         users = f", {'user' if len(story.users) == 1 else 'users'} {', '.join(story.users)}"
-        when = f"{_day(story.begin)} {_clock(story.begin)} UTC, {length(story.took)}"
+        when = f"{_day(story.begin)} {_clock(story.begin)} UTC" + (
+            f", {length(story.took)}" if story.took else ""
+        )
         yield line([Part(f"{when}{users if story.users else ''}")])
         for service, ahead in story.skews.items():
             where = f"{length(abs(ahead))} {'ahead' if ahead > 0 else 'behind'}"

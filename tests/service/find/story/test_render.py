@@ -225,3 +225,7 @@ def test_nothing_renders_as_nothing():
 def test_the_example_of_the_documentation_is_what_is_printed():
     page = Path(__file__).parents[4] / "docs" / "stories.md"
     assert "```\n" + "\n".join(rendered(*EXAMPLE)) + "\n```" in page.read_text()
+
+
+def test_a_story_of_one_moment_took_no_time_to_be_told():
+    assert rendered(event(3))[1].endswith(" UTC")
