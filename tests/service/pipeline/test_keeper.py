@@ -355,3 +355,13 @@ def test_damaged_segments_kept_aside_go_when_they_are_too_old(keeper, tmp_path):
         os.utime(path, (keeper.clock() - age,) * 2)
     keeper.tidy()
     assert [*(tmp_path / "journal").glob("*.corrupt")] == [young]
+
+
+def test_what_the_oldest_checkpoint_or_the_slowest_cursor_may_still_read_is_not_compacted(keeper):
+    keeper.cursor_lsn = lambda: 5
+    assert keeper.read_lsn == 0
+    for lsn in (3, 9):
+        keeper.save(lsn, b"{}")
+    assert keeper.read_lsn == 3
+    keeper.cursor_lsn = lambda: 1
+    assert keeper.read_lsn == 1
