@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 
 from logweir_service.errors import Refusal
 from logweir_service.find.story.moment import read
@@ -20,6 +21,8 @@ _EVENTS: Final = 50
 
 _SECONDS: Final = 2.0
 
+_AGE: Final = "1h"
+"""How far back the newest events are looked for."""
 
 _ITS_LAST: Final = 10**9 - 1
 """Stands for the last event of a commit."""
@@ -36,7 +39,7 @@ def tail_page(
         q: Annotated[str, Query(max_length=2000)] = "",
         where: Annotated[str, Query(max_length=2000)] = "",
     ) -> Response:
-        asked = Asked(text=q.strip(), where=where.strip(), age="1h")
+        asked = Asked(text=q.strip(), where=where.strip(), age=_AGE)
         fault, answer, status = "", Answer(()), 200
         after = f"{last_lsn()}:{_ITS_LAST}"
         try:
@@ -54,5 +57,12 @@ def tail_page(
             after=after,
             moments=[read(event) for event in answer.events],
         )
+
+    @routes.get("/tail.json")
+    async def twin(
+        q: Annotated[str, Query(max_length=2000)] = "",
+        where: Annotated[str, Query(max_length=2000)] = "",
+    ) -> Response:
+        return RedirectResponse(Asked(text=q, where=where, age=_AGE).json(), 307)
 
     return routes
