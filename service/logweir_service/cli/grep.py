@@ -41,7 +41,7 @@ def add_to(commands: Commands) -> None:
     kinds = command.add_mutually_exclusive_group()
     for kind in _NAMES:
         option = f"--{kind.replace('_', '-')}"
-        told = f"ID is a {kind.replace('_id', ' id')}, and nothing else"
+        told = f"look for it as {kind.replace('_id', ' id')} alone"
         kinds.add_argument(option, dest="kind", action="store_const", const=kind, help=told)
     command.add_argument(
         "--since", metavar="TIME", type=moment, help="an age such as 15m, 1h, 7d, or RFC 3339"

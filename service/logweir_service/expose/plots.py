@@ -35,7 +35,9 @@ class Plot:
 
     title: str
     now: str
+    """A dash where it is not known, as of commits while nothing comes."""
     most: str
+    """Empty where nothing is known."""
     line: str
     area: str
     columns: Sequence[Column]
@@ -64,11 +66,11 @@ def plot(
     most = max(known, default=0.0)
     steps = _steps(columns, most)
     width = WIDTH / (len(columns) or 1)
-    now = told(known[-1]) if columns and columns[-1] is not None else "unknown"
+    now = told(known[-1]) if columns and columns[-1] is not None else "-"
     return Plot(
         title=title,
         now=now,
-        most=told(most) if known else "unknown",
+        most=told(most) if known else "",
         line=" ".join(line for line, _ in steps),
         area=" ".join(area for _, area in steps),
         columns=[

@@ -32,7 +32,7 @@ def test_a_plot_says_in_words_what_it_shows():
     assert drawn.label == "Events, the last hour: now 2, at most 9 at 13:43:20"
     assert drawn.columns[60].text == "13:43:20: 9"
     assert of([None] * 360).label == "Events, the last hour: nothing is known yet"
-    assert (of([None] * 360).now, of([None] * 360).line) == ("unknown", "")
+    assert (of([None] * 360).now, of([None] * 360).most, of([None] * 360).line) == ("-", "", "")
 
 
 def test_an_hour_is_told_in_twelve_rows():
