@@ -48,9 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for count in (1_000_000,) if quick else (1_000_000, 10_000_000):
             data = Path(folder) / str(count)
             _table(data, count)
-            if count == 1_000_000:
-                _beside_sqlite(data, count)
-                _served(data, count)
+            _beside_sqlite(data, count)
+            _served(data, count)
             subprocess.run(["rm", "-rf", str(data)], check=True)
 
 
@@ -186,7 +185,11 @@ def _beside_sqlite(data: Path, count: int) -> None:
 
 def _served(data: Path, count: int) -> None:
     """Through a running service, and what ten searches at once cost those who send."""
-    with LiveService(data) as live:
+    live = LiveService(data)
+    live.launch()
+    try:
+        while not (live.url and live.is_ready()):  # it reads all of the journal, of which no checkpoint tells
+            time.sleep(0.1)
         names = _ids(count, 300)
         ask = "/v1/events?correlation_id="
         _row("GET /v1/events, a running service", names, lambda name: _expect(live.get(ask + name).data[:20]))
@@ -209,6 +212,8 @@ def _served(data: Path, count: int) -> None:
         for thread in searching:
             thread.join()
         print(f"  of these {len(done)} were answered: {sorted(set(done))}")
+    finally:
+        live.stop()
 
 
 if __name__ == "__main__":
