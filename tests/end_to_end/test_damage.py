@@ -114,7 +114,8 @@ def test_damage_below_the_checkpoint_leaves_the_numbers_and_the_rest_is_searchab
         last = sender.acknowledged
         for number in (1, last):
             assert live.get(f"/v1/events?correlation_id=shop-{number}").json()["count"] == 1
-        assert sender.post(1, last).json()["duplicate"] == last
+        count = min(last, Limits().max_events)
+        assert sender.post(1, count).json()["duplicate"] == count
         assert sender.send()
         assert requests(live) == {"shop": sender.acknowledged}
         assert damaged.with_suffix(".corrupt").exists()
